@@ -1,0 +1,47 @@
+# A slice is a folder: its sources join the library, its tests become one program.
+#
+#   lyceum_slice(op softmax)      src/ops/softmax   -> objects, test program op_softmax_test, labels "op;softmax"
+#
+# Files whose names end in _test.cpp are tests; everything else is the library's.
+include_guard(GLOBAL)
+
+set(LYCEUM_SLICES "" CACHE INTERNAL "")
+
+function(lyceum_slice kind name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  lyceum_add_slice(${kind} ${name} "${sources}")
+endfunction()
+
+# The same for a folder that is one slice by itself (src/base).
+function(lyceum_folder_slice kind)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  lyceum_add_slice(${kind} "" "${sources}")
+endfunction()
+
+function(lyceum_add_slice kind name sources)
+  set(id ${kind})
+  if(name)
+    set(id ${kind}_${name})
+  endif()
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  if(sources)
+    add_library(${id} OBJECT ${sources})
+    target_link_libraries(${id} PRIVATE lyceum_options)
+    set_property(GLOBAL APPEND PROPERTY LYCEUM_OBJECTS ${id})
+  endif()
+  if(tests AND LYCEUM_TESTS)
+    lyceum_test(${id}_test LABELS ${kind} ${name} SOURCES ${tests})
+  endif()
+endfunction()
+
+# A test program over the whole library and what tests share (check/).
+function(lyceum_test target)
+  cmake_parse_arguments(ARG "" "" "LABELS;SOURCES" ${ARGN})
+  add_executable(${target} ${ARG_SOURCES})
+  target_link_libraries(${target} PRIVATE lyceum_options lyceum lyceum_check GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE LYCEUM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME ${target} COMMAND ${target})
+  set_tests_properties(${target} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+endfunction()

@@ -1,0 +1,144 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+
+namespace lyceum {
+namespace {
+
+struct Descriptor {
+  int value;
+  ~Descriptor() {
+    if (value >= 0) ::close(value);
+  }
+};
+
+[[noreturn]] void fail_errno(const std::filesystem::path& path, const char* doing) {
+  const int error = errno;
+  fail(Errc::kIo, "{}: cannot {}: {}", path.string(), doing, std::strerror(error));
+}
+
+struct stat regular_file(int descriptor, const std::filesystem::path& path) {
+  struct stat info {};
+  if (::fstat(descriptor, &info) != 0) fail_errno(path, "read its size");
+  if (!S_ISREG(info.st_mode))
+    fail(Errc::kIo, "{}: found a {}, expected a regular file", path.string(),
+         S_ISDIR(info.st_mode) ? "folder" : "device, pipe or socket");
+  return info;
+}
+
+// O_NONBLOCK: opening a named pipe must not wait for its writer.
+int open_for_reading(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) fail_errno(path, "open it");
+  return descriptor;
+}
+
+}  // namespace
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  const Descriptor file{open_for_reading(path)};
+  const struct stat info = regular_file(file.value, path);
+  std::shared_ptr<MappedFile> mapped(new MappedFile);
+  mapped->path_ = path;
+  mapped->size_ = static_cast<std::size_t>(info.st_size);
+  if (mapped->size_ > 0) {
+    void* data = ::mmap(nullptr, mapped->size_, PROT_READ, MAP_PRIVATE, file.value, 0);
+    if (data == MAP_FAILED) {
+      mapped->size_ = 0;
+      fail_errno(path, "map it into memory");
+    }
+    mapped->data_ = static_cast<const std::byte*>(data);
+  }
+  return mapped;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::release_pages(std::size_t begin, std::size_t end) const noexcept {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  begin = (begin + page - 1) / page * page;
+  end = std::min(end, size_) / page * page;
+  if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  const Descriptor file{open_for_reading(path)};
+  const auto size = static_cast<std::uint64_t>(regular_file(file.value, path).st_size);
+  if (size > max_bytes)
+    fail(Errc::kLimit, "{}: found {} bytes, expected at most {}", path.string(), size, max_bytes);
+  std::string text(size, '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t got = ::read(file.value, text.data() + done, text.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_errno(path, "read it");
+    if (got == 0) break;  // became shorter meanwhile
+    done += static_cast<std::size_t>(got);
+  }
+  text.resize(done);
+  return text;
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  static std::atomic<unsigned> count{0};
+  temporary_ = path_;
+  temporary_ += fmt::format(".tmp-{}-{}", ::getpid(), count++);
+  descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail_errno(temporary_, "create it");
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+    ::unlink(temporary_.c_str());
+  }
+}
+
+void AtomicFile::write(const void* data, std::size_t bytes) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t put = ::write(descriptor_, from, bytes);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) fail_errno(temporary_, "write to it");
+    from += put;
+    bytes -= static_cast<std::size_t>(put);
+  }
+}
+
+void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t bytes) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t put = ::pwrite(descriptor_, from, bytes, static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) fail_errno(temporary_, "write to it");
+    from += put;
+    bytes -= static_cast<std::size_t>(put);
+    offset += static_cast<std::uint64_t>(put);
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0) fail_errno(temporary_, "flush it to the disk");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno(path_, "put the finished file in place");
+  ::close(descriptor_);
+  descriptor_ = -1;
+  // the new name itself must survive a power cut
+  const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+  const Descriptor parent{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (parent.value >= 0) ::fsync(parent.value);
+}
+
+}  // namespace lyceum
