@@ -1,0 +1,111 @@
+#include "tensor/tape.h"
+
+#include <atomic>
+
+#include "base/error.h"
+
+namespace lyceum {
+namespace {
+thread_local Tape* t_active = nullptr;
+std::atomic<Variable> g_last_variable{0};
+}  // namespace
+
+Tensor Gradients::of(const Tensor& watched) const {
+  if (const Tensor* sum = find(watched.variable())) return sum->reshaped(watched.shape());
+  return Tensor::zeros(watched.shape());
+}
+
+const Tensor* Gradients::find(Variable variable) const {
+  const auto it = sums_.find(variable);
+  return it == sums_.end() ? nullptr : &it->second;
+}
+
+void Gradients::add(Variable variable, Tensor gradient) {
+  gradient.set_variable(0);
+  Tensor& sum = sums_[variable];
+  if (!sum.defined()) {
+    sum = gradient.contiguous();
+    return;
+  }
+  if (sum.shape() != gradient.shape())
+    fail(Errc::kInternal, "gradient: found {} after {} for one variable", gradient.shape().text(), sum.shape().text());
+  // The first contribution may be shared with another variable (a residual): never write to it.
+  Tensor total = Tensor::empty(sum.shape());
+  float* out = total.mutable_data<float>();
+  const float* a = sum.data<float>();
+  for (std::int64_t r = 0; r < gradient.rows(); ++r) {
+    const float* b = gradient.row<float>(r);
+    for (std::int64_t c = 0; c < gradient.cols(); ++c, ++a, ++out) *out = *a + b[c];
+  }
+  sum = std::move(total);
+}
+
+Tensor Gradients::take(Variable variable) {
+  const auto it = sums_.find(variable);
+  if (it == sums_.end()) return {};
+  Tensor sum = std::move(it->second);
+  sums_.erase(it);
+  return sum;
+}
+
+Tape::Tape() = default;
+Tape::~Tape() = default;
+
+Tape::Recording::Recording(Tape* tape) : outer_(t_active) { t_active = tape; }
+Tape::Recording::~Recording() { t_active = outer_; }
+Tape* Tape::active() noexcept { return t_active; }
+Variable Tape::new_variable() noexcept { return ++g_last_variable; }
+
+Tensor Tape::watch(const Tensor& tensor) {
+  Tensor leaf = tensor;
+  return leaf.set_variable(new_variable());
+}
+
+void Tape::record(std::string_view op, std::initializer_list<Tensor*> outputs, Note note) {
+  Entry entry{op, {}, {}, std::move(note)};
+  for (Tensor* output : outputs) {
+    output->set_variable(new_variable());
+    entry.outputs.push_back(output->variable());
+    entry.shapes.push_back(output->shape());
+  }
+  notes_.push_back(std::move(entry));
+}
+
+Gradients Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents) {
+  const Recording off(nullptr);
+  Gradients gradients;
+  for (auto& [output, cotangent] : outputs_and_cotangents) {
+    if (output.shape() != cotangent.shape())
+      fail(Errc::kData, "backward: the cotangent is {}, expected {}", cotangent.shape().text(), output.shape().text());
+    if (output.variable() != 0) gradients.add(output.variable(), cotangent);
+  }
+  outputs_and_cotangents.clear();
+  while (!notes_.empty()) {
+    Entry entry = std::move(notes_.back());
+    notes_.pop_back();
+    std::vector<Tensor> cotangents;
+    bool reached = false;
+    for (std::size_t i = 0; i < entry.outputs.size(); ++i) {
+      cotangents.push_back(gradients.take(entry.outputs[i]));
+      reached |= cotangents.back().defined();
+    }
+    if (!reached) continue;
+    BackwardPass pass(gradients, std::move(cotangents));
+    entry.note(pass);
+  }
+  return gradients;
+}
+
+Gradients Tape::backward(const Tensor& scalar) {
+  if (scalar.elements() != 1) fail(Errc::kData, "backward: found {}, expected one number", scalar.shape().text());
+  return backward({{scalar, Tensor::full(scalar.shape(), 1.0f)}});
+}
+
+Tape* recording(std::initializer_list<const Tensor*> inputs) noexcept {
+  if (t_active == nullptr) return nullptr;
+  for (const Tensor* input : inputs)
+    if (input != nullptr && input->variable() != 0) return t_active;
+  return nullptr;
+}
+
+}  // namespace lyceum

@@ -1,0 +1,97 @@
+// The define-by-run tape: ops write down how to go back, and backward() walks the notes from the end.
+//
+//   Tape tape;
+//   Tensor w = tape.watch(w0);
+//   { Tape::Recording on(tape); loss = f(w); }
+//   Gradients g = tape.backward(loss);         // g.of(w)
+//
+// Without a Recording on this thread no op makes a note or keeps a tensor.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace lyceum {
+
+class Gradients {
+ public:
+  // The gradient of a watched tensor, in its shape; zeros when the result does not depend on it.
+  Tensor of(const Tensor& watched) const;
+  const Tensor* find(Variable variable) const;
+  void add(Variable variable, Tensor gradient);  // adds up; f32, contiguous
+  Tensor take(Variable variable);                // removes it; not defined() when there is none
+
+ private:
+  std::unordered_map<Variable, Tensor> sums_;
+};
+
+// What a note sees on the way back.
+class BackwardPass {
+ public:
+  BackwardPass(Gradients& gradients, std::vector<Tensor> outputs) : gradients_(&gradients), outputs_(std::move(outputs)) {}
+  // The cotangent of the i-th output (f32, contiguous). Not defined() when nothing came back through it; a note runs
+  // only if at least one is.
+  const Tensor& cotangent(std::size_t i = 0) const { return outputs_[i]; }
+  void add(const Tensor& input, Tensor gradient) {  // ignored for constants
+    if (input.variable() != 0) gradients_->add(input.variable(), std::move(gradient));
+  }
+
+ private:
+  Gradients* gradients_;
+  std::vector<Tensor> outputs_;
+};
+
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  // Makes this tape the one that ops on this thread write to. A null tape stops recording for a while.
+  class Recording {
+   public:
+    explicit Recording(Tape& tape) : Recording(&tape) {}
+    explicit Recording(Tape* tape);
+    ~Recording();
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+
+   private:
+    Tape* outer_;
+  };
+  static Tape* active() noexcept;
+
+  // The same tensor as a variable whose gradient backward() will report.
+  Tensor watch(const Tensor& tensor);
+  static Variable new_variable() noexcept;
+
+  using Note = std::function<void(BackwardPass&)>;
+  // Makes `outputs` variables and keeps the note. `op` is a literal.
+  void record(std::string_view op, std::initializer_list<Tensor*> outputs, Note note);
+
+  // Gradients of sum over i of <cotangent_i, output_i>. Notes are dropped as they are used: one call per recording.
+  Gradients backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents);
+  Gradients backward(const Tensor& scalar);  // cotangent 1
+  std::size_t notes() const noexcept { return notes_.size(); }
+
+ private:
+  struct Entry {
+    std::string_view op;
+    std::vector<Variable> outputs;
+    std::vector<Shape> shapes;
+    Note note;
+  };
+  std::vector<Entry> notes_;
+};
+
+// The active tape when at least one of the inputs is a variable; null otherwise: then an op keeps nothing.
+Tape* recording(std::initializer_list<const Tensor*> inputs) noexcept;
+
+}  // namespace lyceum
