@@ -21,7 +21,7 @@ using F32 = hn::CappedTag<float, 16>;
 using VF32 = hn::VFromD<F32>;
 constexpr std::size_t kLanes = 16;
 // Vectors that make up the 16 lanes: 1 (AVX-512), 2 (AVX2), 4 (NEON).
-constexpr std::size_t kParts = kLanes / HWY_MAX_LANES_D(F32);
+constexpr std::size_t kParts = kLanes / hn::MaxLanes(F32());
 
 // Elements [i, i + vector) of a row of n; those at and beyond n read as zero without touching memory.
 HWY_INLINE VF32 LoadTail(F32 d, const float* x, std::int64_t i, std::int64_t n) {

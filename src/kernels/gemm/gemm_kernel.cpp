@@ -1,0 +1,223 @@
+// Register tiles: 8 x 48 on AVX-512 (24 accumulators, 3 loads and 8 broadcasts a step), 6 x 16 on AVX2 (12, 2 and 6) and
+// NEON (24 of 4 lanes). 48 divides every width of the families at hand, 8 every usual number of rows.
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/gemm/gemm_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+#include "kernels/gemm/gemm_kernel.h"
+#include "kernels/isa.h"
+#include "kernels/simd/lanes-inl.h"
+#include "kernels/simd/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lyceum::kernels::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3
+constexpr int kTileRows = 8, kTileVectors = 3;
+#elif HWY_TARGET == HWY_AVX2
+constexpr int kTileRows = 6, kTileVectors = 2;
+#else
+constexpr int kTileRows = 6, kTileVectors = 4;
+#endif
+
+template <int kRows, int kVectors>
+HWY_INLINE void Tile(const TileArgs& t) {
+  const F32 d;
+  constexpr std::int64_t kN = hn::MaxLanes(F32());
+  VF32 sum[kRows][kVectors];
+  const bool whole = t.columns == kN * kVectors;
+  if (t.first) {
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+  } else if (whole) {
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::LoadU(d, t.c + r * t.c_stride + v * kN);
+  } else {
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = LoadTail(d, t.c + r * t.c_stride, v * kN, t.columns);
+  }
+  const float* b = t.panel;
+  const float* a[kRows];
+  for (int r = 0; r < kRows; ++r) a[r] = t.a + r * t.a_stride;
+  for (std::int64_t k = 0; k < t.k; ++k, b += t.panel_stride) {
+    VF32 column[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      column[v] = hn::LoadU(d, b + v * kN);
+      hwy::Prefetch(b + 8 * t.panel_stride + v * kN);
+    }
+    for (int r = 0; r < kRows; ++r) {
+      const VF32 x = hn::Set(d, a[r][k]);
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(x, column[v], sum[r][v]);
+    }
+  }
+  if (whole) {
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, t.c + r * t.c_stride + v * kN);
+  } else {
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kVectors; ++v) StoreTail(d, sum[r][v], t.c + r * t.c_stride, v * kN, t.columns);
+  }
+}
+
+template <int kVectors>
+void Rows(const TileArgs& t) {
+  switch (t.rows) {
+    case 1: return Tile<1, kVectors>(t);
+    case 2: return Tile<2, kVectors>(t);
+    case 3: return Tile<3, kVectors>(t);
+    case 4: return Tile<4, kVectors>(t);
+    case 5: return Tile<5, kVectors>(t);
+    case 6: return Tile<6, kVectors>(t);
+#if HWY_TARGET <= HWY_AVX3
+    case 7: return Tile<7, kVectors>(t);
+    case 8: return Tile<8, kVectors>(t);
+#endif
+    default: return;
+  }
+}
+
+// Panels packed for another instruction set are read in parts of 16 columns (every width is a multiple of it).
+void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
+  constexpr std::int64_t kColumns = static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors;
+  TileArgs t = args;
+  for (std::int64_t m = 0; m < row_count; m += kTileRows) {
+    t.a = args.a + m * args.a_stride;
+    t.c = args.c + m * args.c_stride;
+    t.rows = row_count - m < kTileRows ? row_count - m : kTileRows;
+    if (t.panel_stride % kColumns == 0) {
+      for (std::int64_t n = 0; n < args.columns; n += kColumns) {
+        TileArgs part = t;
+        part.panel = t.panel + n;
+        part.c = t.c + n;
+        part.columns = args.columns - n < kColumns ? args.columns - n : kColumns;
+        Rows<kTileVectors>(part);
+      }
+    } else {
+      constexpr std::int64_t kNarrow = 16;
+      for (std::int64_t n = 0; n < args.columns; n += kNarrow) {
+        TileArgs part = t;
+        part.panel = t.panel + n;
+        part.c = t.c + n;
+        part.columns = args.columns - n < kNarrow ? args.columns - n : kNarrow;
+        Rows<static_cast<int>(kParts)>(part);
+      }
+    }
+  }
+}
+
+TileShape ShapeImpl() {
+  return {kTileRows, static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors};
+}
+
+template <Activation kActivation>
+HWY_INLINE VF32 Activate(F32 d, VF32 x) {
+  if constexpr (kActivation == Activation::kRelu) return hn::Max(hn::Zero(d), x);  // NaN stays
+  if constexpr (kActivation == Activation::kGeluErf) return GeluErf(d, x);
+  if constexpr (kActivation == Activation::kGeluTanh) return GeluTanh(d, x);
+  if constexpr (kActivation == Activation::kSilu) return Silu(d, x);
+  if constexpr (kActivation == Activation::kTanh) return Tanh(d, x);
+  if constexpr (kActivation == Activation::kSigmoid) return Sigmoid(d, x);
+  return x;
+}
+
+template <Activation kActivation>
+HWY_INLINE VF32 Slope(F32 d, VF32 x) {
+  const VF32 one = hn::Set(d, 1.0f);
+  if constexpr (kActivation == Activation::kRelu) return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), one);
+  if constexpr (kActivation == Activation::kGeluErf) return GeluErfSlope(d, x);
+  if constexpr (kActivation == Activation::kGeluTanh) return GeluTanhSlope(d, x);
+  if constexpr (kActivation == Activation::kSilu) return SiluSlope(d, x);
+  if constexpr (kActivation == Activation::kTanh) {
+    const VF32 t = Tanh(d, x);
+    return hn::NegMulAdd(t, t, one);
+  }
+  if constexpr (kActivation == Activation::kSigmoid) {
+    const VF32 s = Sigmoid(d, x);
+    return hn::Mul(s, hn::Sub(one, s));
+  }
+  return one;
+}
+
+template <Activation kActivation>
+void EpilogueFor(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin, std::int64_t n_end,
+                 std::int64_t m_begin, const Epilogue& e) {
+  const F32 d;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* y = c + r * c_stride;
+    float* pre = e.pre_activation == nullptr ? nullptr : e.pre_activation + (m_begin + r) * e.pre_stride;
+    const float* residual = e.residual == nullptr ? nullptr : e.residual + (m_begin + r) * e.residual_stride;
+    for (std::int64_t n = n_begin; n < n_end; n += step) {
+      VF32 x = LoadTail(d, y, n, n_end);
+      if (e.bias != nullptr) x = hn::Add(x, LoadTail(d, e.bias, n, n_end));
+      if (pre != nullptr) StoreTail(d, x, pre, n, n_end);
+      x = Activate<kActivation>(d, x);
+      if (residual != nullptr) x = hn::Add(x, LoadTail(d, residual, n, n_end));
+      StoreTail(d, x, y, n, n_end);
+    }
+  }
+}
+
+void EpilogueImpl(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin, std::int64_t n_end,
+                  std::int64_t m_begin, const Epilogue& e) {
+  switch (e.activation) {
+    case Activation::kNone: return EpilogueFor<Activation::kNone>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kRelu: return EpilogueFor<Activation::kRelu>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kGeluErf: return EpilogueFor<Activation::kGeluErf>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kGeluTanh: return EpilogueFor<Activation::kGeluTanh>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kSilu: return EpilogueFor<Activation::kSilu>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kTanh: return EpilogueFor<Activation::kTanh>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kSigmoid: return EpilogueFor<Activation::kSigmoid>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+  }
+}
+
+template <Activation kActivation>
+void BackwardFor(const float* dy, const float* x, float* dx, std::int64_t n) {
+  const F32 d;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t i = 0; i < n; i += step)
+    StoreTail(d, hn::Mul(LoadTail(d, dy, i, n), Slope<kActivation>(d, LoadTail(d, x, i, n))), dx, i, n);
+}
+
+void BackwardImpl(const float* dy, const float* x, float* dx, std::int64_t n, Activation activation) {
+  switch (activation) {
+    case Activation::kNone: return BackwardFor<Activation::kNone>(dy, x, dx, n);
+    case Activation::kRelu: return BackwardFor<Activation::kRelu>(dy, x, dx, n);
+    case Activation::kGeluErf: return BackwardFor<Activation::kGeluErf>(dy, x, dx, n);
+    case Activation::kGeluTanh: return BackwardFor<Activation::kGeluTanh>(dy, x, dx, n);
+    case Activation::kSilu: return BackwardFor<Activation::kSilu>(dy, x, dx, n);
+    case Activation::kTanh: return BackwardFor<Activation::kTanh>(dy, x, dx, n);
+    case Activation::kSigmoid: return BackwardFor<Activation::kSigmoid>(dy, x, dx, n);
+  }
+}
+
+}  // namespace lyceum::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lyceum::kernels {
+
+HWY_EXPORT(ShapeImpl);
+HWY_EXPORT(TileRowImpl);
+HWY_EXPORT(EpilogueImpl);
+HWY_EXPORT(BackwardImpl);
+
+TileShape tile_shape() { return LYCEUM_DISPATCH(ShapeImpl)(); }
+TileRow tile_row() { return LYCEUM_DISPATCH(TileRowImpl); }
+EpilogueRows epilogue_rows() { return LYCEUM_DISPATCH(EpilogueImpl); }
+
+void activate(const float* x, float* y, std::int64_t n, Activation activation) noexcept {
+  if (x != y)
+    for (std::int64_t i = 0; i < n; ++i) y[i] = x[i];
+  LYCEUM_DISPATCH(EpilogueImpl)(y, n, 1, 0, n, 0, Epilogue{.activation = activation});
+}
+
+void activate_backward(const float* dy, const float* x, float* dx, std::int64_t n, Activation activation) noexcept {
+  LYCEUM_DISPATCH(BackwardImpl)(dy, x, dx, n, activation);
+}
+
+}  // namespace lyceum::kernels
+#endif

@@ -1,0 +1,27 @@
+// Which instruction set the kernels use: the best one that this machine has, or the one that LYCEUM_ISA names.
+#pragma once
+
+#include <cstdint>
+#include <hwy/targets.h>
+#include <vector>
+
+namespace lyceum {
+
+enum class Isa { kAvx2, kAvx512, kNeon };
+
+const char* isa_name(Isa isa) noexcept;  // "avx2", "avx512", "neon"
+std::vector<Isa> available_isas();       // of this machine and this build, the best last
+
+// Decides on first use. Throws Errc::kUsage when LYCEUM_ISA names what is unknown or not here, Errc::kUnsupported when
+// the machine has neither AVX2 with FMA nor NEON.
+Isa current_isa();
+void set_isa(Isa isa);  // for tests: from now on, in the whole process
+
+namespace kernels {
+// Makes sure that the choice has been applied before Highway dispatches.
+void apply_isa();
+}  // namespace kernels
+
+#define LYCEUM_DISPATCH(function) (::lyceum::kernels::apply_isa(), HWY_DYNAMIC_DISPATCH(function))
+
+}  // namespace lyceum

@@ -1,0 +1,78 @@
+// What every family is to the rest of the program: named tensors in, named tensors out, on the tape or off it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <regex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nn/named_tensors.h"
+#include "ops/linear/weight.h"
+#include "tensor/layout.h"
+
+namespace lyceum {
+
+// How a packed result stands in the padded batch that the caller sees (B rows of T places).
+enum class Spread {
+  kTokens,   // [tokens, F] -> [B, T, F], zeros where nothing was computed
+  kToken,    // [tokens, 1] -> [B, T]
+  kRows,     // [B, F] as it is
+  kScalar,   // [] as it is
+};
+struct ModelOutput {
+  std::string name;
+  Tensor value;
+  Spread spread = Spread::kTokens;
+};
+
+// Inner results by name, for those who asked. Cheap when nobody did.
+class Taps {
+ public:
+  Taps() = default;
+  explicit Taps(const std::string& pattern);  // Errc::kUsage for a regular expression that is none
+  bool wants(const std::string& name) const;
+  void put(std::string name, Tensor value, Spread spread);
+  std::vector<ModelOutput>& taken() { return taken_; }
+
+ private:
+  bool active_ = false;
+  std::regex pattern_;
+  std::vector<ModelOutput> taken_;
+};
+
+// A padded batch, packed: the tokens whose mask is 1, row after row.
+struct PackedTokens {
+  SequenceLayout layout;                // positions: the place in the row unless the caller gave position_ids
+  std::vector<std::int64_t> ids;        // [tokens]
+  std::vector<std::int64_t> types;      // [tokens]
+  std::vector<std::int64_t> places;     // [tokens], row * T + place: where a token stands in the padded batch
+  std::int64_t rows = 0, row_tokens = 0;  // B, T
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  virtual const std::string& family() const = 0;        // "bert"
+  virtual const std::string& architecture() const = 0;  // "BertForMaskedLM"
+  virtual const std::vector<WeightPtr>& parameters() const = 0;
+  virtual std::vector<std::string> taps() const { return {}; }
+
+  // The class of the checkpoint: its outputs under the reference's names, and `loss` when its labels are among
+  // `inputs` (padded, as the caller gave them). Ops record when a tape does.
+  virtual std::vector<ModelOutput> run(const PackedTokens& tokens, const NamedTensors& inputs, Taps& taps) const = 0;
+
+  // The body alone: [tokens, width] of the last layer.
+  virtual Tensor encode(const PackedTokens& tokens) const = 0;
+  virtual std::int64_t width() const = 0;
+  virtual std::int64_t max_positions() const = 0;
+  virtual std::int64_t vocabulary() const = 0;
+};
+
+// labels I64 [B, T] at the packed tokens' places; for losses over tokens.
+std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens, const std::string& name);
+
+}  // namespace lyceum

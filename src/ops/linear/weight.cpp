@@ -1,0 +1,44 @@
+#include "ops/linear/weight.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "kernels/convert.h"
+
+namespace lyceum {
+
+Weight::Weight(std::string name, Tensor value, Orientation orientation)
+    : name_(std::move(name)), value_(value.detached()), orientation_(orientation) {
+  const DType type = value_.dtype();
+  if (type != DType::kF32 && type != DType::kBF16 && type != DType::kF16)
+    fail(Errc::kUnsupported, "weight '{}': found the number format {}, expected F32, BF16 or F16", name_, dtype_name(type));
+}
+
+Tensor Weight::f32() const {
+  if (value_.dtype() == DType::kF32) return value_;
+  const std::lock_guard lock(mutex_);
+  if (!widened_.defined()) {
+    widened_ = Tensor::empty(shape());
+    kernels::widen(value_.raw(), value_.dtype() == DType::kBF16 ? kernels::Half::kBF16 : kernels::Half::kF16,
+                   value_.elements(), widened_.mutable_data<float>());
+    value_.storage()->release_pages();
+  }
+  Tensor out = widened_;
+  return out.set_variable(variable());
+}
+
+void Weight::set_trainable(bool trainable) {
+  if (trainable != (variable() != 0)) value_.set_variable(trainable ? Tape::new_variable() : 0);
+}
+
+void Weight::assign(Tensor value) {
+  if (value.shape() != shape())
+    fail(Errc::kData, "weight '{}': found {}, expected {}", name_, value.shape().text(), shape().text());
+  const Variable variable_before = variable();
+  value_ = std::move(value);
+  value_.set_variable(variable_before);
+  widened_ = {};
+  ++version_;
+}
+
+}  // namespace lyceum
