@@ -4,11 +4,11 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemm/gemm_kernel.cpp"
 #include <hwy/foreach_target.h>
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "kernels/gemm/gemm_kernel.h"
 #include "kernels/isa.h"
+#include "kernels/gemm/tile-inl.h"
 #include "kernels/simd/lanes-inl.h"
 #include "kernels/simd/math-inl.h"
 
@@ -23,57 +23,18 @@ constexpr int kTileRows = 6, kTileVectors = 2;
 constexpr int kTileRows = 6, kTileVectors = 4;
 #endif
 
-template <int kRows, int kVectors>
-HWY_INLINE void Tile(const TileArgs& t) {
-  const F32 d;
-  constexpr std::int64_t kN = hn::MaxLanes(F32());
-  VF32 sum[kRows][kVectors];
-  const bool whole = t.columns == kN * kVectors;
-  if (t.first) {
-    for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
-  } else if (whole) {
-    for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::LoadU(d, t.c + r * t.c_stride + v * kN);
-  } else {
-    for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = LoadTail(d, t.c + r * t.c_stride, v * kN, t.columns);
-  }
-  const float* b = t.panel;
-  const float* a[kRows];
-  for (int r = 0; r < kRows; ++r) a[r] = t.a + r * t.a_stride;
-  for (std::int64_t k = 0; k < t.k; ++k, b += t.panel_stride) {
-    VF32 column[kVectors];
-    for (int v = 0; v < kVectors; ++v) {
-      column[v] = hn::LoadU(d, b + v * kN);
-      hwy::Prefetch(b + 8 * t.panel_stride + v * kN);
-    }
-    for (int r = 0; r < kRows; ++r) {
-      const VF32 x = hn::Set(d, a[r][k]);
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(x, column[v], sum[r][v]);
-    }
-  }
-  if (whole) {
-    for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, t.c + r * t.c_stride + v * kN);
-  } else {
-    for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kVectors; ++v) StoreTail(d, sum[r][v], t.c + r * t.c_stride, v * kN, t.columns);
-  }
-}
-
 template <int kVectors>
 void Rows(const TileArgs& t) {
   switch (t.rows) {
-    case 1: return Tile<1, kVectors>(t);
-    case 2: return Tile<2, kVectors>(t);
-    case 3: return Tile<3, kVectors>(t);
-    case 4: return Tile<4, kVectors>(t);
-    case 5: return Tile<5, kVectors>(t);
-    case 6: return Tile<6, kVectors>(t);
+    case 1: return Tile<1, kVectors>(t, t.columns, t.first);
+    case 2: return Tile<2, kVectors>(t, t.columns, t.first);
+    case 3: return Tile<3, kVectors>(t, t.columns, t.first);
+    case 4: return Tile<4, kVectors>(t, t.columns, t.first);
+    case 5: return Tile<5, kVectors>(t, t.columns, t.first);
+    case 6: return Tile<6, kVectors>(t, t.columns, t.first);
 #if HWY_TARGET <= HWY_AVX3
-    case 7: return Tile<7, kVectors>(t);
-    case 8: return Tile<8, kVectors>(t);
+    case 7: return Tile<7, kVectors>(t, t.columns, t.first);
+    case 8: return Tile<8, kVectors>(t, t.columns, t.first);
 #endif
     default: return;
   }

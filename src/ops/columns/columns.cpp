@@ -1,0 +1,121 @@
+#include "ops/columns/columns.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "kernels/rows.h"
+#include "tensor/legend.h"
+#include "tensor/tape.h"
+
+namespace lyceum {
+namespace {
+
+void same_shape(const char* op, const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape())
+    fail(Errc::kData, "{}: found {} and {}, expected one shape", op, a.shape().text(), b.shape().text());
+}
+
+template <class F>
+Tensor elementwise(const Tensor& a, const Tensor& b, F f) {
+  const Tensor x = a.contiguous(), y = b.contiguous();
+  Tensor out = Tensor::empty(a.shape());
+  float* to = out.mutable_data<float>();
+  for (std::int64_t i = 0; i < a.elements(); ++i) to[i] = f(x.data<float>()[i], y.data<float>()[i]);
+  return out;
+}
+
+}  // namespace
+
+Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end) {
+  Tensor y = x.columns(begin, end);
+  if (Tape* tape = recording({&x}))
+    tape->record("slice_columns", {&y}, [x, begin, end](BackwardPass& pass) {
+      const Tensor& dy = pass.cotangent();
+      Tensor dx = Tensor::zeros(x.shape());
+      for (std::int64_t r = 0; r < x.rows(); ++r)
+        std::copy_n(dy.data<float>() + r * (end - begin), end - begin, dx.mutable_row<float>(r) + begin);
+      pass.add(x, std::move(dx));
+    });
+  return y;
+}
+
+Tensor concat_columns(std::span<const Tensor> parts) {
+  std::int64_t cols = 0;
+  Legend d("concat_columns");
+  Tape* tape = nullptr;
+  for (const Tensor& part : parts) {
+    d.bind("part", Shape{part.rows()}, "T");
+    cols += part.cols();
+    if (Tape* t = recording({&part})) tape = t;
+  }
+  const std::int64_t rows = d['T'];
+  Tensor y = Tensor::empty({rows, cols});
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* to = y.mutable_row<float>(r);
+    for (const Tensor& part : parts) to = std::copy_n(part.row<float>(r), part.cols(), to);
+  }
+  if (tape != nullptr)
+    tape->record("concat_columns", {&y}, [inputs = std::vector<Tensor>(parts.begin(), parts.end())](BackwardPass& pass) {
+      std::int64_t first = 0;
+      for (const Tensor& part : inputs) {
+        pass.add(part, pass.cotangent().columns(first, first + part.cols()).clone().reshaped(part.shape()));
+        first += part.cols();
+      }
+    });
+  return y;
+}
+
+Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> indices) {
+  Tensor y = Tensor::zeros({static_cast<std::int64_t>(indices.size()), x.cols()});
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (indices[i] < -1 || indices[i] >= x.rows())
+      fail(Errc::kData, "gather_rows: found the index {}, expected -1 to {}", indices[i], x.rows() - 1);
+    if (indices[i] >= 0) std::copy_n(x.row<float>(indices[i]), x.cols(), y.mutable_row<float>(static_cast<std::int64_t>(i)));
+  }
+  if (Tape* tape = recording({&x}))
+    tape->record("gather_rows", {&y}, [x, from = std::vector<std::int64_t>(indices.begin(), indices.end())](BackwardPass& pass) {
+      Tensor dx = Tensor::zeros(x.shape());
+      for (std::size_t i = 0; i < from.size(); ++i)
+        if (from[i] >= 0)
+          kernels::add_to(dx.mutable_row<float>(from[i]), pass.cotangent().row<float>(static_cast<std::int64_t>(i)), x.cols());
+      pass.add(x, std::move(dx));
+    });
+  return y;
+}
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  same_shape("add", a, b);
+  Tensor y = elementwise(a, b, [](float u, float v) { return u + v; });
+  if (Tape* tape = recording({&a, &b}))
+    tape->record("add", {&y}, [a, b](BackwardPass& pass) {
+      pass.add(a, pass.cotangent());
+      pass.add(b, pass.cotangent());
+    });
+  return y;
+}
+
+Tensor multiply(const Tensor& a, const Tensor& b) {
+  same_shape("multiply", a, b);
+  const auto product = [](float u, float v) { return u * v; };
+  Tensor y = elementwise(a, b, product);
+  if (Tape* tape = recording({&a, &b}))
+    tape->record("multiply", {&y}, [a, b, product](BackwardPass& pass) {
+      if (a.variable() != 0) pass.add(a, elementwise(pass.cotangent(), b, product));
+      if (b.variable() != 0) pass.add(b, elementwise(pass.cotangent(), a, product));
+    });
+  return y;
+}
+
+Tensor scale(const Tensor& x, float factor) {
+  const auto product = [factor](float u, float) { return u * factor; };
+  Tensor y = elementwise(x, x, product);
+  if (Tape* tape = recording({&x}))
+    tape->record("scale", {&y}, [x, product](BackwardPass& pass) {
+      pass.add(x, elementwise(pass.cotangent(), pass.cotangent(), product));
+    });
+  return y;
+}
+
+}  // namespace lyceum

@@ -1,0 +1,166 @@
+#include "ops/linear/linear.h"
+
+#include <mutex>
+#include <utility>
+
+#include "base/error.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/rows.h"
+#include "tensor/legend.h"
+
+namespace lyceum {
+namespace {
+
+kernels::PackType pack_type(DType type) {
+  return type == DType::kF32 ? kernels::PackType::kF32 : type == DType::kBF16 ? kernels::PackType::kBF16 : kernels::PackType::kF16;
+}
+
+// B[k][n] of y = x B: k over the inputs, n over the outputs.
+kernels::PackSource forward_source(const Weight& w) {
+  const bool out_in = w.orientation() == Orientation::kOutputsInputs;
+  return {.data = w.value().raw(), .type = pack_type(w.value().dtype()), .n = w.outputs(),
+          .k_stride = out_in ? 1 : w.outputs(), .n_stride = out_in ? w.inputs() : 1};
+}
+
+// B[k][n] of dx = dy B: k over the outputs, n over the inputs.
+kernels::PackSource backward_source(const Weight& w) {
+  kernels::PackSource s = forward_source(w);
+  std::swap(s.k_stride, s.n_stride);
+  s.n = w.inputs();
+  return s;
+}
+
+}  // namespace
+
+struct Linear::Packed {
+  std::vector<LinearPart> parts;
+  std::int64_t inputs = 0, outputs = 0;
+  mutable std::mutex mutex;
+  mutable kernels::Panels forward;
+  mutable std::vector<kernels::Panels> backward;  // one a part
+  mutable std::vector<float> bias;
+  mutable std::uint64_t forward_version = 0, backward_version = 0;  // the sum of the weights' versions; 0: not packed
+
+  std::uint64_t version() const {
+    std::uint64_t sum = 0;
+    for (const LinearPart& part : parts) sum += part.weight->version() + (part.bias ? part.bias->version() : 0);
+    return sum;
+  }
+
+  void pack_forward() const {
+    const std::lock_guard lock(mutex);
+    if (forward_version == version()) return;
+    std::vector<kernels::PackSource> sources;
+    for (const LinearPart& part : parts) sources.push_back(forward_source(*part.weight));
+    kernels::pack(sources, inputs, forward);
+    bias.clear();
+    for (const LinearPart& part : parts) {
+      part.weight->value().storage()->release_pages();
+      if (!part.bias) continue;
+      const std::vector<float> values = part.bias->f32().values<float>();
+      bias.insert(bias.end(), values.begin(), values.end());
+    }
+    forward_version = version();
+  }
+
+  void pack_backward() const {
+    const std::lock_guard lock(mutex);
+    if (backward_version == version()) return;
+    backward.resize(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const kernels::PackSource source = backward_source(*parts[i].weight);
+      kernels::pack({&source, 1}, parts[i].weight->outputs(), backward[i]);
+    }
+    backward_version = version();
+  }
+};
+
+Linear::Linear(std::vector<LinearPart> parts) : packed_(std::make_shared<Packed>()) {
+  if (parts.empty()) fail(Errc::kInternal, "linear: found no weight");
+  packed_->inputs = parts[0].weight->inputs();
+  for (const LinearPart& part : parts) {
+    const Weight& w = *part.weight;
+    Legend d("linear");
+    d.set('C', packed_->inputs, "the first weight");
+    d.bind(w.name(), w.shape(), w.orientation() == Orientation::kOutputsInputs ? "D C" : "C D");
+    if (part.bias) d.bind(part.bias->name(), part.bias->shape(), "D");
+    if (static_cast<bool>(part.bias) != static_cast<bool>(parts[0].bias))
+      fail(Errc::kData, "linear: '{}' and '{}' must both have a bias or both have none", parts[0].weight->name(), w.name());
+    packed_->outputs += w.outputs();
+  }
+  packed_->parts = std::move(parts);
+}
+
+std::int64_t Linear::inputs() const noexcept { return packed_->inputs; }
+std::int64_t Linear::outputs() const noexcept { return packed_->outputs; }
+
+// y = act(u) + residual, u = x W^T + b.
+// du = dy act'(u);  dx = du W;  dW = du^T x;  db = sum over tokens of du;  d residual = dy.
+Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& residual) const {
+  const Packed& p = *packed_;
+  Legend d("linear");
+  d.set('C', p.inputs, "the weight");
+  d.set('D', p.outputs, "the weight");
+  d.bind("x", x.shape(), "T C");
+  if (residual.defined()) d.bind("residual", residual.shape(), "T D");
+  const std::int64_t tokens = d['T'];
+  p.pack_forward();
+
+  Tape* tape = recording({&x, &residual});
+  if (tape == nullptr && Tape::active() != nullptr)
+    for (const LinearPart& part : p.parts)
+      if (part.weight->variable() != 0 || (part.bias && part.bias->variable() != 0)) tape = Tape::active();
+
+  Tensor y = Tensor::empty({tokens, p.outputs});
+  Tensor pre;  // u, kept only where the activation's slope needs it
+  if (tape != nullptr && activation != Activation::kNone) pre = Tensor::empty({tokens, p.outputs});
+  kernels::product({.data = x.data<float>(), .stride = x.row_stride()}, tokens, p.forward, y.mutable_data<float>(), p.outputs,
+                   {.bias = p.bias.empty() ? nullptr : p.bias.data(),
+                    .activation = activation,
+                    .pre_activation = pre.defined() ? pre.mutable_data<float>() : nullptr,
+                    .pre_stride = p.outputs,
+                    .residual = residual.defined() ? residual.data<float>() : nullptr,
+                    .residual_stride = residual.defined() ? residual.row_stride() : 0});
+  if (tape == nullptr) return y;
+
+  tape->record("linear", {&y}, [packed = packed_, x, residual, pre, activation, tokens](BackwardPass& pass) {
+    const Packed& q = *packed;
+    const Tensor& dy = pass.cotangent();
+    if (residual.defined()) pass.add(residual, dy);
+    Tensor du = dy;
+    if (activation != Activation::kNone) {
+      du = Tensor::empty(dy.shape());
+      kernels::activate_backward(dy.data<float>(), pre.data<float>(), du.mutable_data<float>(), dy.elements(), activation);
+    }
+    if (x.variable() != 0) q.pack_backward();
+    std::int64_t first = 0;
+    for (std::size_t i = 0; i < q.parts.size(); ++i) {
+      const Weight& w = *q.parts[i].weight;
+      const Tensor part = du.columns(first, first + w.outputs());
+      const kernels::LeftMatrix left{.data = part.data<float>(), .stride = part.row_stride()};
+      if (x.variable() != 0) {
+        Tensor dx = Tensor::empty({tokens, q.inputs});
+        kernels::product(left, tokens, q.backward[i], dx.mutable_data<float>(), q.inputs);
+        pass.add(x, std::move(dx));
+      }
+      if (w.variable() != 0) {
+        Tensor dw = Tensor::empty(w.shape());
+        const Tensor& a = w.orientation() == Orientation::kOutputsInputs ? part : x;  // [tokens, rows of dw]
+        const Tensor& b = w.orientation() == Orientation::kOutputsInputs ? x : part;  // [tokens, columns of dw]
+        kernels::product_once({.data = a.data<float>(), .stride = a.row_stride(), .transposed = true}, a.cols(),
+                              {.data = b.data<float>(), .n = b.cols(), .k_stride = b.row_stride(), .n_stride = 1}, tokens,
+                              dw.mutable_data<float>(), b.cols());
+        pass.add(w.value(), std::move(dw));
+      }
+      if (const WeightPtr& bias = q.parts[i].bias; bias && bias->variable() != 0) {
+        Tensor db = Tensor::empty(bias->shape());
+        kernels::sum_rows(part.data<float>(), part.row_stride(), tokens, w.outputs(), db.mutable_data<float>());
+        pass.add(bias->value(), std::move(db));
+      }
+      first += w.outputs();
+    }
+  });
+  return y;
+}
+
+}  // namespace lyceum
