@@ -1,0 +1,382 @@
+// The loops of FlashAttention-2 on one core: a block of query rows keeps its outputs while key tiles pass by; the softmax is
+// carried as a running maximum and sum; scores never leave the first-level cache.
+//   M queries  N keys  K key width  V value width
+//
+// Order of every sum (so that a row's bits do not depend on its neighbours): a score is one chain over K; the sum of
+// exponentials has 16 lanes, key j in lane j mod 16; an output is one chain over the keys of a tile, rescaled between tiles.
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/attention/attention_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include "base/random.h"
+#include "kernels/gemm/tile-inl.h"
+#include "kernels/isa.h"
+#include "kernels/simd/lanes-inl.h"
+#include "kernels/simd/math-inl.h"
+#include "ops/attention/attention_kernel.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lyceum::kernels::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3
+constexpr int kMaxVectors = 4;
+#elif HWY_TARGET == HWY_AVX2
+constexpr int kMaxVectors = 2;
+#else
+constexpr int kMaxVectors = 4;
+#endif
+constexpr int kTileRows = 6;
+constexpr std::int64_t kStep = hn::MaxLanes(F32());
+constexpr std::int64_t kTileColumns = kStep * kMaxVectors;
+
+struct MatrixArgs {
+  const float* a;
+  std::int64_t a_stride;
+  const float* panel;
+  std::int64_t panel_stride, k;
+  float* c;
+  std::int64_t c_stride;
+};
+
+template <int kRows, bool kTransposed>
+HWY_INLINE void Columns(const MatrixArgs& args, std::int64_t columns, bool first) {
+  MatrixArgs t = args;
+  for (std::int64_t n = 0; n < columns; n += kTileColumns) {
+    const std::int64_t left = columns - n;
+    t.panel = args.panel + n;
+    t.c = args.c + n;
+    if (left > kStep * 3 && kMaxVectors == 4) {
+      Tile<kRows, kMaxVectors, kTransposed>(t, left < kTileColumns ? left : kTileColumns, first);
+    } else if (left > kStep * 2 && kMaxVectors == 4) {
+      Tile<kRows, 3, kTransposed>(t, left, first);
+    } else if (left > kStep) {
+      Tile<kRows, 2, kTransposed>(t, left < 2 * kStep ? left : 2 * kStep, first);
+    } else {
+      Tile<kRows, 1, kTransposed>(t, left, first);
+    }
+  }
+}
+
+// c[rows][columns] (+)= a b. The last vector of a row of b is read whole: b must allow it.
+template <bool kTransposed>
+void Multiply(MatrixArgs t, std::int64_t rows, std::int64_t columns, bool first) {
+  const std::int64_t a_step = kTransposed ? 1 : t.a_stride;
+  for (std::int64_t m = 0; m < rows; m += kTileRows) {
+    switch (rows - m) {
+      case 1: Columns<1, kTransposed>(t, columns, first); break;
+      case 2: Columns<2, kTransposed>(t, columns, first); break;
+      case 3: Columns<3, kTransposed>(t, columns, first); break;
+      case 4: Columns<4, kTransposed>(t, columns, first); break;
+      case 5: Columns<5, kTransposed>(t, columns, first); break;
+      default: Columns<6, kTransposed>(t, columns, first); break;
+    }
+    t.a += kTileRows * a_step;
+    t.c += kTileRows * t.c_stride;
+  }
+}
+
+// Rows that Multiply may read as b: [rows][width rounded up to 16], in scratch, when the source has no room behind a row.
+void CopyRows(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to, std::int64_t to_stride) {
+  const F32 d;
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t c = 0; c < to_stride; c += kStep) hn::StoreU(LoadTail(d, from + r * stride, c, width), d, to + r * to_stride + c);
+}
+
+// [rows][width] to [width][kKeyTile] for up to kKeyTile rows, in blocks of 4 x 4.
+void TransposeTile(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) {
+  const hn::FixedTag<float, 4> d4;
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float* from = x + r * stride;
+    std::int64_t c = 0;
+    for (; c + 4 <= width; c += 4) {
+      const auto a = hn::LoadU(d4, from + c), b = hn::LoadU(d4, from + stride + c);
+      const auto e = hn::LoadU(d4, from + 2 * stride + c), f = hn::LoadU(d4, from + 3 * stride + c);
+      const auto ae0 = hn::InterleaveLower(d4, a, e), ae1 = hn::InterleaveUpper(d4, a, e);
+      const auto bf0 = hn::InterleaveLower(d4, b, f), bf1 = hn::InterleaveUpper(d4, b, f);
+      hn::StoreU(hn::InterleaveLower(d4, ae0, bf0), d4, to + (c + 0) * kKeyTile + r);
+      hn::StoreU(hn::InterleaveUpper(d4, ae0, bf0), d4, to + (c + 1) * kKeyTile + r);
+      hn::StoreU(hn::InterleaveLower(d4, ae1, bf1), d4, to + (c + 2) * kKeyTile + r);
+      hn::StoreU(hn::InterleaveUpper(d4, ae1, bf1), d4, to + (c + 3) * kKeyTile + r);
+    }
+    for (; c < width; ++c)
+      for (std::int64_t i = 0; i < 4; ++i) to[c * kKeyTile + r + i] = from[i * stride + c];
+  }
+  for (; r < rows; ++r)
+    for (std::int64_t c = 0; c < width; ++c) to[c * kKeyTile + r] = x[r * stride + c];
+  // vectors of 16 keys are read whole; what lies behind the last key must be a number
+  for (const std::int64_t end = (rows + 15) / 16 * 16; r < end; ++r)
+    for (std::int64_t c = 0; c < width; ++c) to[c * kKeyTile + r] = 0.0f;
+}
+
+void PackImpl(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) {
+  for (std::int64_t r = 0; r < rows; r += kKeyTile, to += width * kKeyTile)
+    TransposeTile(x + r * stride, stride, rows - r < kKeyTile ? rows - r : kKeyTile, width, to);
+}
+
+// The keys that a query at position p sees: [low, high) and [0, prefix).
+struct Visible {
+  std::int64_t low, high, prefix;
+};
+HWY_INLINE Visible VisibleFrom(const HeadRules& rules, std::int64_t p, std::int64_t keys) {
+  Visible v;
+  v.low = rules.left < p ? p - rules.left : 0;
+  v.high = rules.right < keys - 1 - p ? p + rules.right + 1 : keys;
+  v.prefix = rules.prefix < keys ? rules.prefix : keys;
+  if (v.low > keys) v.low = keys;
+  if (v.high < 0) v.high = 0;
+  return v;
+}
+HWY_INLINE bool SeesAll(const Visible& v, std::int64_t begin, std::int64_t end) {
+  return (v.low <= begin && v.high >= end) || v.prefix >= end;
+}
+HWY_INLINE bool SeesNone(const Visible& v, std::int64_t begin, std::int64_t end) {
+  return (v.low >= end || v.high <= begin || v.low >= v.high) && v.prefix <= begin;
+}
+
+// scores[0, n) of the query at position p and the keys from `first` on: scale, cap, biases, mask. n is a multiple of the
+// vector: what lies behind the last key is masked. `slopes`, if asked for, receives d score / d (product * scale).
+HWY_INLINE void FinishScores(float* scores, float* slopes, std::int64_t n, std::int64_t first, std::int64_t p, const HeadRules& rules,
+                             const Visible& visible, bool masked) {
+  const F32 d;
+  const hn::RebindToSigned<F32> di;
+  const VF32 scale = hn::Set(d, rules.scale);
+  for (std::int64_t j = 0; j < n; j += kStep) {
+    VF32 s = hn::Mul(hn::LoadU(d, scores + j), scale);
+    if (rules.softcap > 0) {
+      const VF32 t = Tanh(d, hn::Div(s, hn::Set(d, rules.softcap)));
+      s = hn::Mul(t, hn::Set(d, rules.softcap));
+      if (slopes != nullptr) hn::StoreU(hn::NegMulAdd(t, t, hn::Set(d, 1.0f)), d, slopes + j);
+    }
+    const auto key = hn::Add(hn::Iota(di, 0), hn::Set(di, static_cast<int>(first + j)));
+    if (rules.slope != 0) {
+      const VF32 distance = hn::ConvertTo(d, hn::Sub(key, hn::Set(di, static_cast<int>(p))));
+      s = hn::MulAdd(hn::Set(d, rules.slope), distance, s);
+    }
+    if (rules.bias != nullptr) {
+      const auto reach = hn::Set(di, static_cast<int>(rules.bias_reach));
+      const auto distance = hn::Sub(key, hn::Set(di, static_cast<int>(p)));
+      const auto index = hn::Add(hn::Min(hn::Max(distance, hn::Neg(reach)), reach), reach);
+      s = hn::Add(s, hn::GatherIndex(d, rules.bias, index));
+    }
+    if (masked) {
+      const auto low = hn::Set(di, static_cast<int>(visible.low)), high = hn::Set(di, static_cast<int>(visible.high));
+      const auto prefix = hn::Set(di, static_cast<int>(visible.prefix));
+      const auto sees = hn::Or(hn::And(hn::Not(hn::Lt(key, low)), hn::Lt(key, high)), hn::Lt(key, prefix));
+      s = hn::IfThenElse(hn::RebindMask(d, sees), s, hn::Set(d, -HUGE_VALF));
+    }
+    hn::StoreU(s, d, scores + j);
+  }
+}
+
+// 0 or 1 / (1 - dropout) for the keys first + [0, n).
+void DropoutFactors(const HeadRules& rules, std::int64_t p, std::int64_t first, std::int64_t n, float* factors) {
+  const float kept = 1.0f / (1.0f - rules.dropout);
+  for (std::int64_t j = 0; j < n; ++j) {
+    const PhiloxBlock block = philox(rules.seed, (static_cast<std::uint64_t>(p) << 32) | static_cast<std::uint64_t>(first + j), rules.stream);
+    factors[j] = unit_float(block[0]) < rules.dropout ? 0.0f : kept;
+  }
+}
+
+void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, float* scratch) {
+  const F32 d;
+  const std::int64_t width = h.shape.width, values = h.shape.value_width, keys = h.shape.keys;
+  const std::int64_t shift = keys - h.shape.queries;  // position of query 0
+  const std::int64_t out_stride = (values + 15) / 16 * 16;
+  float* out = scratch;                                    // [kQueryBlock][out_stride]
+  float* scores = out + kQueryBlock * out_stride;          // [kTileRows][kKeyTile]
+  float* lanes = scores + kTileRows * kKeyTile;            // [kQueryBlock][16]
+  float* most = lanes + kQueryBlock * kLanes;              // [kQueryBlock]
+  float* value_rows = most + kQueryBlock + 4;              // [kKeyTile][out_stride]
+  float* factors = value_rows + kKeyTile * out_stride;     // [kKeyTile]
+  for (std::int64_t block = begin; block < end; block += kQueryBlock) {
+    const std::int64_t rows = end - block < kQueryBlock ? end - block : kQueryBlock;
+    for (std::int64_t i = 0; i < rows * out_stride; i += kStep) hn::StoreU(hn::Zero(d), d, out + i);
+    for (std::int64_t i = 0; i < rows * static_cast<std::int64_t>(kLanes); i += kStep) hn::StoreU(hn::Zero(d), d, lanes + i);
+    for (std::int64_t r = 0; r < rows; ++r) most[r] = -HUGE_VALF;
+    for (std::int64_t first = 0; first < keys; first += kKeyTile) {
+      const std::int64_t count = keys - first < kKeyTile ? keys - first : kKeyTile;
+      const std::int64_t whole = (count + 15) / 16 * 16;
+      bool any = false;
+      for (std::int64_t r = 0; r < rows && !any; ++r) any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
+      if (!any) continue;
+      const float* v = h.v + first * h.v_stride;
+      std::int64_t v_stride = h.v_stride;
+      if (values % kStep != 0) {  // a row's last vector must not reach into what follows
+        CopyRows(v, h.v_stride, count, values, value_rows, out_stride);
+        v = value_rows;
+        v_stride = out_stride;
+      }
+      for (std::int64_t m = 0; m < rows; m += kTileRows) {
+        const std::int64_t tile_rows = rows - m < kTileRows ? rows - m : kTileRows;
+        Multiply<false>({h.q + (block + m) * h.q_stride, h.q_stride, h.keys_packed + first * width, kKeyTile, width, scores, kKeyTile},
+                        tile_rows, whole, true);
+        for (std::int64_t r = 0; r < tile_rows; ++r) {
+          float* s = scores + r * kKeyTile;
+          const std::int64_t p = block + m + r + shift;
+          const Visible visible = VisibleFrom(h.rules, p, keys);
+          FinishScores(s, nullptr, whole, first, p, h.rules, visible, count != whole || !SeesAll(visible, first, first + count));
+          VF32 highest = hn::LoadU(d, s);
+          for (std::int64_t j = kStep; j < whole; j += kStep) highest = hn::Max(hn::LoadU(d, s + j), highest);
+          const float before = most[m + r];
+          float now = hn::GetLane(hn::MaxOfLanes(d, highest));
+          now = now > before ? now : before;
+          if (now == -HUGE_VALF) {  // nothing seen yet: probabilities of this tile are zero
+            for (std::int64_t j = 0; j < whole; j += kStep) hn::StoreU(hn::Zero(d), d, s + j);
+            continue;
+          }
+          float* lane = lanes + (m + r) * static_cast<std::int64_t>(kLanes);
+          if (now != before) {  // rescale by e^(before - now); exactly 1 otherwise
+            const VF32 c = Exp(d, hn::Set(d, before - now));
+            float* o = out + (m + r) * out_stride;
+            for (std::int64_t i = 0; i < out_stride; i += kStep) hn::StoreU(hn::Mul(hn::LoadU(d, o + i), c), d, o + i);
+            for (std::int64_t i = 0; i < static_cast<std::int64_t>(kLanes); i += kStep) hn::StoreU(hn::Mul(hn::LoadU(d, lane + i), c), d, lane + i);
+            most[m + r] = now;
+          }
+          const VF32 maximum = hn::Set(d, now);
+          for (std::int64_t j = 0; j < whole; j += kStep) {
+            const VF32 e = Exp(d, hn::Sub(hn::LoadU(d, s + j), maximum));
+            hn::StoreU(e, d, s + j);
+            float* l = lane + j % static_cast<std::int64_t>(kLanes);
+            hn::StoreU(hn::Add(hn::LoadU(d, l), e), d, l);
+          }
+          if (h.rules.dropout > 0) {
+            DropoutFactors(h.rules, p, first, count, factors);
+            for (std::int64_t j = 0; j < count; ++j) s[j] *= factors[j];
+          }
+        }
+        Multiply<false>({scores, kKeyTile, v, v_stride, count, out + m * out_stride, out_stride}, tile_rows, values, false);
+      }
+    }
+    for (std::int64_t r = 0; r < rows; ++r) {
+      Lanes16 sum;
+      for (std::size_t p = 0; p < kParts; ++p) sum.part[p] = hn::LoadU(d, lanes + r * static_cast<std::int64_t>(kLanes) + static_cast<std::int64_t>(p) * kStep);
+      const float total = FoldAdd(sum);
+      const VF32 inverse = hn::Set(d, total == 0.0f ? 0.0f : 1.0f / total);
+      for (std::int64_t i = 0; i < values; i += kStep)
+        StoreTail(d, hn::Mul(hn::LoadU(d, out + r * out_stride + i), inverse), h.out + (block + r) * h.out_stride, i, values);
+      if (h.row_max != nullptr) {
+        h.row_max[block + r] = most[r];
+        h.row_sum[block + r] = total;
+      }
+    }
+  }
+}
+
+// D_i = <dO_i, O_i>;  P = exp(S - max) / sum;  dV += (P Z)^T dO;  dP = (dO V^T) Z;  dS = P (dP - D);  dQ += scale dS K;
+// dK += scale dS^T Q;  dbias += dS.    Dao et al. 2022, algorithm 4.
+void BackwardImpl(const BackwardHead& h, float* scratch) {
+  const F32 d;
+  const std::int64_t width = h.shape.width, values = h.shape.value_width, keys = h.shape.keys, queries = h.shape.queries;
+  const std::int64_t shift = keys - queries;
+  const std::int64_t wide_k = (width + 15) / 16 * 16, wide_v = (values + 15) / 16 * 16;
+  float* key_columns = scratch;                          // [width][kKeyTile]
+  float* value_columns = key_columns + width * kKeyTile; // [values][kKeyTile]
+  float* key_rows = value_columns + values * kKeyTile;   // [kKeyTile][wide_k]
+  float* query_rows = key_rows + kKeyTile * wide_k;      // [kQueryBlock][wide_k]
+  float* dout_rows = query_rows + kQueryBlock * wide_k;  // [kQueryBlock][wide_v]
+  float* p_tile = dout_rows + kQueryBlock * wide_v;      // [kQueryBlock][kKeyTile]
+  float* s_tile = p_tile + kQueryBlock * kKeyTile;       // [kQueryBlock][kKeyTile]
+  float* slopes = s_tile + kQueryBlock * kKeyTile;       // [kKeyTile]
+  float* factors = slopes + kKeyTile;                    // [kKeyTile]
+  float* along = factors + kKeyTile;                     // D [M]
+  for (std::int64_t i = 0; i < queries; ++i) along[i] = Dot(h.dout + i * h.out_stride, h.out + i * h.out_stride, values);
+  for (std::int64_t first = 0; first < keys; first += kKeyTile) {
+    const std::int64_t count = keys - first < kKeyTile ? keys - first : kKeyTile;
+    const std::int64_t whole = (count + 15) / 16 * 16;
+    TransposeTile(h.k + first * h.k_stride, h.k_stride, count, width, key_columns);
+    TransposeTile(h.v + first * h.v_stride, h.v_stride, count, values, value_columns);
+    CopyRows(h.k + first * h.k_stride, h.k_stride, count, width, key_rows, wide_k);
+    for (std::int64_t block = 0; block < queries; block += kQueryBlock) {
+      const std::int64_t rows = queries - block < kQueryBlock ? queries - block : kQueryBlock;
+      bool any = false;
+      for (std::int64_t r = 0; r < rows && !any; ++r) any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
+      if (!any) continue;
+      CopyRows(h.q + block * h.q_stride, h.q_stride, rows, width, query_rows, wide_k);
+      CopyRows(h.dout + block * h.out_stride, h.out_stride, rows, values, dout_rows, wide_v);
+      Multiply<false>({query_rows, wide_k, key_columns, kKeyTile, width, p_tile, kKeyTile}, rows, whole, true);
+      Multiply<false>({dout_rows, wide_v, value_columns, kKeyTile, values, s_tile, kKeyTile}, rows, whole, true);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        const std::int64_t i = block + r, p = i + shift;
+        float *prob = p_tile + r * kKeyTile, *ds = s_tile + r * kKeyTile;
+        const Visible visible = VisibleFrom(h.rules, p, keys);
+        FinishScores(prob, slopes, whole, first, p, h.rules, visible, count != whole || !SeesAll(visible, first, first + count));
+        if (h.row_max[i] == -HUGE_VALF) {  // a query that sees nothing
+          for (std::int64_t j = 0; j < whole; j += kStep) {
+            hn::StoreU(hn::Zero(d), d, prob + j);
+            hn::StoreU(hn::Zero(d), d, ds + j);
+          }
+          continue;
+        }
+        const VF32 maximum = hn::Set(d, h.row_max[i]), inverse = hn::Set(d, 1.0f / h.row_sum[i]), row_along = hn::Set(d, along[i]);
+        if (h.rules.dropout > 0) {
+          DropoutFactors(h.rules, p, first, count, factors);
+          for (std::int64_t j = count; j < whole; ++j) factors[j] = 0.0f;
+        }
+        for (std::int64_t j = 0; j < whole; j += kStep) {
+          const VF32 e = hn::Mul(Exp(d, hn::Sub(hn::LoadU(d, prob + j), maximum)), inverse);
+          VF32 dp = hn::LoadU(d, ds + j), dropped = e;
+          if (h.rules.dropout > 0) {
+            const VF32 z = hn::LoadU(d, factors + j);
+            dp = hn::Mul(dp, z);
+            dropped = hn::Mul(e, z);
+          }
+          hn::StoreU(dropped, d, prob + j);
+          hn::StoreU(hn::Mul(e, hn::Sub(dp, row_along)), d, ds + j);
+        }
+        if (h.dbias != nullptr)
+          for (std::int64_t j = 0; j < count; ++j) {
+            std::int64_t distance = first + j - p;
+            distance = distance < -h.rules.bias_reach ? -h.rules.bias_reach : distance > h.rules.bias_reach ? h.rules.bias_reach : distance;
+            h.dbias[distance + h.rules.bias_reach] += ds[j];
+          }
+        const VF32 scale = hn::Set(d, h.rules.scale);
+        for (std::int64_t j = 0; j < whole; j += kStep) {
+          VF32 g = hn::Mul(hn::LoadU(d, ds + j), scale);
+          if (h.rules.softcap > 0) g = hn::Mul(g, hn::LoadU(d, slopes + j));
+          hn::StoreU(g, d, ds + j);
+        }
+      }
+      Multiply<true>({p_tile, kKeyTile, dout_rows, wide_v, rows, h.dv + first * h.dv_stride, h.dv_stride}, count, values, false);
+      Multiply<true>({s_tile, kKeyTile, query_rows, wide_k, rows, h.dk + first * h.dk_stride, h.dk_stride}, count, width, false);
+      Multiply<false>({s_tile, kKeyTile, key_rows, wide_k, count, h.dq + block * h.dq_stride, h.dq_stride}, rows, width, false);
+    }
+  }
+}
+
+}  // namespace lyceum::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lyceum::kernels {
+HWY_EXPORT(ForwardImpl);
+HWY_EXPORT(BackwardImpl);
+HWY_EXPORT(PackImpl);
+
+std::int64_t attention_scratch(const HeadShape& shape) {
+  const std::int64_t wide = (shape.value_width + 15) / 16 * 16;
+  return kQueryBlock * wide + 8 * kKeyTile + kQueryBlock * 17 + 4 + kKeyTile * wide + kKeyTile;
+}
+
+std::int64_t attention_backward_scratch(const HeadShape& shape) {
+  const std::int64_t wide_k = (shape.width + 15) / 16 * 16, wide_v = (shape.value_width + 15) / 16 * 16;
+  return (shape.width + shape.value_width + wide_k) * kKeyTile + kQueryBlock * (wide_k + wide_v + 2 * kKeyTile) + 2 * kKeyTile + shape.queries + 16;
+}
+
+std::int64_t attention_packed_floats(std::int64_t rows, std::int64_t width) noexcept {
+  return (rows + kKeyTile - 1) / kKeyTile * kKeyTile * width;
+}
+
+void attention_pack(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) noexcept {
+  LYCEUM_DISPATCH(PackImpl)(x, stride, rows, width, to);
+}
+void attention_forward(const ForwardHead& head, std::int64_t begin, std::int64_t end, float* scratch) noexcept {
+  LYCEUM_DISPATCH(ForwardImpl)(head, begin, end, scratch);
+}
+void attention_backward(const BackwardHead& head, float* scratch) noexcept { LYCEUM_DISPATCH(BackwardImpl)(head, scratch); }
+}  // namespace lyceum::kernels
+#endif
