@@ -161,8 +161,8 @@ TEST(Gemm, SixteenBitWeightsAreWidenedExactly) {
 TEST(Convert, EverySixteenBitValueSurvivesTheRoundTrip) {
   for (std::uint32_t h = 0; h < 65536; ++h) {
     const auto half = static_cast<std::uint16_t>(h);
-    if (const float f = f16_to_f32(half); f == f) ASSERT_EQ(f32_to_f16(f), half);
-    if (const float f = bf16_to_f32(half); f == f) ASSERT_EQ(f32_to_bf16(f), half);
+    if (const float f = f16_to_f32(half); f == f) { ASSERT_EQ(f32_to_f16(f), half); }
+    if (const float f = bf16_to_f32(half); f == f) { ASSERT_EQ(f32_to_bf16(f), half); }
   }
   EXPECT_EQ(f32_to_f16(65519.0f), 0x7BFF);
   EXPECT_EQ(f32_to_f16(65520.0f), 0x7C00);

@@ -1,0 +1,122 @@
+#include "formats/sentence_pipeline.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace lyceum {
+namespace {
+
+constexpr std::int64_t kMost = 1 << 24;
+
+std::string in(const std::string& folder, const std::string& file) { return folder.empty() ? file : folder + "/" + file; }
+
+// Pooling modes in the order in which the library joins them.
+constexpr const char* kModes[] = {"cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"};
+constexpr const char* kModeKeys[] = {"pooling_mode_cls_token",           "pooling_mode_max_tokens",
+                                     "pooling_mode_mean_tokens",         "pooling_mode_mean_sqrt_len_tokens",
+                                     "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"};
+
+SentenceModule pooling(const ModelFolder& folder, const std::string& path) {
+  SentenceModule m{.kind = SentenceModule::Kind::kPooling, .path = path};
+  const auto file = folder.require(in(path, "config.json"));
+  const Json json = read_json(file);
+  const JsonFields f(json, file.string());
+  const auto add = [&](const std::string& mode) {
+    if (std::find(std::begin(kModes), std::end(kModes), mode) == std::end(kModes))
+      fail(Errc::kUnsupported, "{}: 'pooling_mode': found '{}', expected cls, max, mean, mean_sqrt_len, weightedmean or lasttoken", f.where(), mode);
+    m.modes.push_back(mode);
+  };
+  if (const Json* mode = f.find("pooling_mode"); mode != nullptr && mode->is_array()) {
+    for (const std::string& name : f.texts("pooling_mode")) add(name);
+  } else if (mode != nullptr) {
+    add(f.text("pooling_mode"));
+  } else {
+    for (std::size_t i = 0; i < std::size(kModes); ++i)
+      if (f.boolean(kModeKeys[i], false)) m.modes.push_back(kModes[i]);
+  }
+  if (m.modes.empty()) m.modes.push_back("mean");
+  m.include_prompt = f.boolean("include_prompt", true);
+  return m;
+}
+
+SentenceModule dense(const ModelFolder& folder, const std::string& path) {
+  SentenceModule m{.kind = SentenceModule::Kind::kDense, .path = path};
+  const auto file = folder.require(in(path, "config.json"));
+  const Json json = read_json(file);
+  const JsonFields f(json, file.string());
+  m.in_features = f.integer("in_features", 1, kMost);
+  m.out_features = f.integer("out_features", 1, kMost);
+  m.bias = f.boolean("bias", true);
+  const std::string name = f.text("activation_function", "torch.nn.modules.activation.Tanh");
+  m.activation = name.substr(name.rfind('.') == std::string::npos ? 0 : name.rfind('.') + 1);
+  return m;
+}
+
+void read_transformer_config(const ModelFolder& folder, SentencePipeline& p) {
+  for (const char* name : {"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
+                           "sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
+                           "sentence_xlnet_config.json"}) {
+    const auto file = folder.file(in(p.transformer_path, name));
+    if (!file) continue;
+    const Json json = read_json(*file);
+    const JsonFields f(json, file->string());
+    p.max_seq_length = f.integer("max_seq_length", 0, 1, kMost);
+    p.do_lower_case = f.boolean("do_lower_case", false);
+    return;
+  }
+}
+
+}  // namespace
+
+SentencePipeline sentence_pipeline(const ModelFolder& folder) {
+  SentencePipeline p;
+  const auto modules = folder.file("modules.json");
+  if (!modules) {
+    p.modules.push_back({.kind = SentenceModule::Kind::kPooling, .modes = {"mean"}});
+    read_transformer_config(folder, p);
+    return p;
+  }
+  const Json json = read_json(*modules);
+  if (!json.is_array() || json.empty()) fail(Errc::kFormat, "{}: expected a list of modules", modules->string());
+  bool first = true;
+  for (const Json& item : json) {
+    const JsonFields f(item, modules->string());
+    const std::string type = f.text("type"), path = f.text("path", "");
+    const std::string kind = type.substr(type.rfind('.') == std::string::npos ? 0 : type.rfind('.') + 1);
+    if (!path.empty()) folder.file(path);  // must stay inside the folder
+    if (first != (kind == "Transformer"))
+      fail(Errc::kUnsupported, "{}: found the module '{}' {}, expected a Transformer first and only there", modules->string(), type,
+           first ? "first" : "behind the first");
+    if (kind == "Transformer") {
+      p.transformer_path = path;
+    } else if (kind == "Pooling") {
+      p.modules.push_back(pooling(folder, path));
+    } else if (kind == "Dense") {
+      p.modules.push_back(dense(folder, path));
+    } else if (kind == "Normalize") {
+      p.modules.push_back({.kind = SentenceModule::Kind::kNormalize, .path = path});
+    } else {
+      fail(Errc::kUnsupported, "{}: found the module '{}', expected Transformer, Pooling, Dense or Normalize", modules->string(), type);
+    }
+    first = false;
+  }
+  read_transformer_config(folder, p);
+  if (const auto file = folder.file("config_sentence_transformers.json")) {
+    const Json config = read_json(*file);
+    const JsonFields f(config, file->string());
+    if (f.has("prompts")) {
+      const JsonFields prompts = f.object("prompts");
+      for (const auto& [name, text] : f.at("prompts").items())
+        if (!text.is_null()) p.prompts[name] = prompts.text(name.c_str());
+    }
+    p.default_prompt_name = f.text("default_prompt_name", "");
+    p.similarity = f.text("similarity_fn_name", "cosine");
+    if (!p.default_prompt_name.empty() && !p.prompts.contains(p.default_prompt_name))
+      f.wrong("default_prompt_name", "one of the names in 'prompts'");
+  }
+  return p;
+}
+
+}  // namespace lyceum
