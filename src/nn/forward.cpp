@@ -146,11 +146,16 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
   Taps taps = options.taps.empty() ? Taps() : Taps(options.taps);
 
   Tape tape;
-  for (const WeightPtr& weight : model.parameters()) weight->set_trainable(options.backward);
+  std::vector<WeightPtr> parameters = model.parameters();
+  if (options.sentence != nullptr)
+    parameters.insert(parameters.end(), options.sentence->parameters().begin(), options.sentence->parameters().end());
+  for (const WeightPtr& weight : parameters) weight->set_trainable(options.backward);
   std::vector<ModelOutput> outputs;
   {
     const Tape::Recording on(options.backward ? &tape : nullptr);
     outputs = model.run(tokens, known, taps);
+    if (options.sentence != nullptr)  // last_hidden_state stands first
+      outputs.push_back({"sentence_embedding", (*options.sentence)(outputs.front().value, tokens.layout), Spread::kRows});
   }
   NamedTensors result;
   for (const ModelOutput& output : outputs) result.emplace(output.name, spread(output, tokens));
@@ -175,7 +180,7 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
   }
   outputs.clear();
   Gradients gradients = tape.backward(std::move(seeds));
-  for (const WeightPtr& weight : model.parameters()) {
+  for (const WeightPtr& weight : parameters) {
     Tensor gradient = gradients.take(weight->variable());
     result.emplace("grad." + weight->name(), gradient.defined() ? gradient.reshaped(weight->shape()) : Tensor::zeros(weight->shape()));
     weight->set_trainable(false);

@@ -5,12 +5,14 @@
 #include <string>
 
 #include "nn/model.h"
+#include "nn/sentence_head.h"
 
 namespace lyceum {
 
 struct ForwardOptions {
   bool backward = false;  // adds grad.NAME for every parameter
   std::string taps;       // a regular expression; adds tap.NAME
+  const SentenceHead* sentence = nullptr;  // adds sentence_embedding [B, D], and its parameters to the gradients
 };
 
 // Inputs: input_ids I64 [B, T] and what the class's forward knows besides (attention_mask, token_type_ids,

@@ -2,6 +2,7 @@
 //   T tokens of the packed batch, B sequences, D width, V vocabulary
 #include "models/bert/bert.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 

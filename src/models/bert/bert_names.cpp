@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "models/bert/bert.h"
 #include "nn/parameters.h"
+#include "nn/registry.h"
 #include "ops/activation/activation.h"
 
 namespace lyceum {
@@ -120,6 +121,17 @@ BertWeights take_bert_weights(const Checkpoint& checkpoint, const BertConfig& co
   if (kind == "BertForQuestionAnswering") w.classifier = take.linear("qa_outputs", 2, width);
   w.all = take.from.all();
   return w;
+}
+
+void register_bert(FamilyRegistry& registry) {
+  registry.add({.name = "bert",
+                .model_types = {"bert"},
+                .architectures = {"BertModel", "BertForMaskedLM", "BertForPreTraining", "BertForNextSentencePrediction",
+                                  "BertForSequenceClassification", "BertForTokenClassification", "BertForQuestionAnswering"},
+                .load = [](const std::string& config_json, const std::string& where, const Checkpoint& checkpoint) -> std::unique_ptr<Model> {
+                  const BertConfig config = bert_config(config_json, where);
+                  return std::make_unique<Bert>(config, take_bert_weights(checkpoint, config));
+                }});
 }
 
 }  // namespace lyceum

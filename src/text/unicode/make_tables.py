@@ -9,13 +9,13 @@ import tokenizers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, AddedToken
 
 CODES = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
-REMOVED, SPACE, PUNCTUATION, CJK, MARK, WORD = 1, 2, 4, 8, 16, 32
+REMOVED, SPACE, PUNCTUATION, CJK, MARK, WORD, NUMERIC, MOVES = 1, 2, 4, 8, 16, 32, 64, 128
 
 clean = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=False)
 chinese = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=True, strip_accents=False, lowercase=False)
 strip = normalizers.StripAccents()
 lower, nfd, nfkd, nfc = normalizers.Lowercase(), normalizers.NFD(), normalizers.NFKD(), normalizers.NFC()
-split = pre_tokenizers.BertPreTokenizer()
+split, digits = pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Digits(individual_digits=True)
 single = Tokenizer(models.WordLevel({"[UNK]": 0, "xyz": 1}, unk_token="[UNK]"))
 single.add_tokens([AddedToken("xyz", single_word=True, normalized=False)])
 
@@ -24,11 +24,14 @@ for c in CODES:
     s, f = chr(c), 0
     cleaned = clean.normalize_str(s)
     if cleaned == "": f |= REMOVED
-    if cleaned == " ": f |= SPACE
     if chinese.normalize_str(s) != s: f |= CJK
     if strip.normalize_str(s) == "": f |= MARK
     parts = [p for p, _ in split.pre_tokenize_str("a" + s + "b")]
     if len(parts) == 3: f |= PUNCTUATION
+    if len(parts) == 2: f |= SPACE
+    assert (cleaned == " ") == (bool(f & SPACE) and not f & REMOVED), hex(c)
+    if len(digits.pre_tokenize_str("a" + s + "b")) == 3: f |= NUMERIC
+    if unicodedata.combining(s) and not f & MARK: f |= MOVES
     if "xyz" not in single.encode("xyz" + s).tokens: f |= WORD
     if f: flags[c] = f
     if (l := lower.normalize_str(s)) != s: lowers[c] = l

@@ -1,0 +1,50 @@
+#include "nn/registry.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+
+namespace lyceum {
+
+const std::vector<Family>& families() {
+  static const FamilyRegistry registry = [] {
+    FamilyRegistry r;
+    register_all(r);
+    return r;
+  }();
+  return registry.families();
+}
+
+LoadedModel load_model(const ModelFolder& folder) {
+  const auto file = folder.require("config.json");
+  const std::string text = read_text(file, 1 << 24);
+  const Json json = parse_json(text, file.string());
+  const JsonFields f(json, file.string());
+  const std::string type = f.text("model_type", "");
+  const std::vector<std::string> classes = f.has("architectures") ? f.texts("architectures") : std::vector<std::string>();
+  std::string known;
+  for (const Family& family : families()) {
+    for (const std::string& name : family.model_types) known += (known.empty() ? "" : ", ") + name;
+    const bool by_type = std::find(family.model_types.begin(), family.model_types.end(), type) != family.model_types.end();
+    const auto has_class = [&](const std::string& name) {
+      return std::find(family.architectures.begin(), family.architectures.end(), name) != family.architectures.end();
+    };
+    if (!by_type && !(type.empty() && !classes.empty() && has_class(classes[0]))) continue;
+    if (!classes.empty() && !has_class(classes[0])) {
+      std::string there;
+      for (const std::string& name : family.architectures) there += (there.empty() ? "" : ", ") + name;
+      fail(Errc::kUnsupported, "{}: 'architectures': found '{}', expected one of: {}", f.where(), classes[0], there);
+    }
+    const Checkpoint checkpoint = Checkpoint::open(folder);
+    LoadedModel loaded;
+    loaded.model = family.load(text, file.string(), checkpoint);
+    loaded.unused = checkpoint.unused();
+    loaded.file_bytes = checkpoint.bytes();
+    return loaded;
+  }
+  fail(Errc::kUnsupported, "{}: 'model_type': found '{}', expected one of: {}", f.where(), type, known);
+}
+
+}  // namespace lyceum

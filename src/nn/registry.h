@@ -1,0 +1,44 @@
+// The families of this build, and the way from a model's folder to a model.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/checkpoint.h"
+#include "formats/model_folder.h"
+#include "nn/model.h"
+
+namespace lyceum {
+
+struct Family {
+  std::string name;
+  std::vector<std::string> model_types;    // config.json's model_type
+  std::vector<std::string> architectures;  // config.json's architectures[0]
+  // Throws what the family's configuration and weights give reason for.
+  std::unique_ptr<Model> (*load)(const std::string& config_json, const std::string& where, const Checkpoint& checkpoint);
+};
+
+class FamilyRegistry {
+ public:
+  void add(Family family) { families_.push_back(std::move(family)); }
+  const std::vector<Family>& families() const noexcept { return families_; }
+
+ private:
+  std::vector<Family> families_;
+};
+
+// Written by the build from the list LYCEUM_MODELS: calls each family by name.
+void register_all(FamilyRegistry& registry);
+const std::vector<Family>& families();
+
+struct LoadedModel {
+  std::unique_ptr<Model> model;
+  std::vector<std::string> unused;  // tensors of the files that the model does not need
+  std::uint64_t file_bytes = 0;
+};
+// Reads config.json and the weights. Throws
+// Errc::kUnsupported for a family or class that this build lacks, with the list of those it has.
+LoadedModel load_model(const ModelFolder& folder);
+
+}  // namespace lyceum

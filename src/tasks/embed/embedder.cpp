@@ -1,0 +1,168 @@
+#include "tasks/embed/embedder.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/parallel.h"
+#include "base/utf8.h"
+#include "text/unicode/unicode.h"
+
+namespace lyceum {
+namespace {
+
+// The model's own files may lie in a folder of their own ("0_Transformer").
+ModelFolder transformer_folder(const ModelFolder& folder, const SentencePipeline& pipeline) {
+  if (pipeline.transformer_path.empty()) return folder;
+  return ModelFolder::find(folder.require(pipeline.transformer_path).string());
+}
+
+// What tokenizer_config.json says, when it is a number that means something (the library writes 1e30 for "no limit").
+std::int64_t model_max_length(const ModelFolder& folder) {
+  const auto file = folder.file("tokenizer_config.json");
+  if (!file) return 0;
+  const Json json = read_json(*file);
+  const JsonFields f(json, file->string());
+  const Json* value = f.find("model_max_length");
+  return value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < (1u << 24) ? value->get<std::int64_t>() : 0;
+}
+
+std::uint64_t content_hash(const Checkpoint& checkpoint) {
+  std::uint64_t h = 0xCBF29CE484222325u;
+  for (const std::string& name : checkpoint.names()) {
+    for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+    const Tensor* t = checkpoint.find(name);
+    // a few bytes of every tensor tell two trainings apart
+    const std::size_t bytes = t->bytes(), step = std::max<std::size_t>(1, bytes / 64);
+    for (std::size_t i = 0; i < bytes; i += step) h = (h ^ std::to_integer<std::uint64_t>(t->raw()[i])) * 0x100000001B3u;
+  }
+  return h;
+}
+
+}  // namespace
+
+std::shared_ptr<const Embedder> Embedder::load(const std::string& model, const EmbedderOptions& options) {
+  return load(ModelFolder::find(model), options);
+}
+
+std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const EmbedderOptions& options) {
+  std::shared_ptr<Embedder> e(new Embedder);
+  e->pipeline_ = sentence_pipeline(folder);
+  const ModelFolder body = transformer_folder(folder, e->pipeline_);
+  e->model_ = load_model(body).model;
+  e->tokenizer_ = Tokenizer::from_folder(body);
+  e->head_ = std::make_unique<SentenceHead>(folder, e->pipeline_, e->model_->width());
+  // the smallest of what the pipeline, the tokenizer and the position table allow
+  e->max_tokens_ = e->model_->max_positions();
+  for (const std::int64_t limit : {e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body), options.max_tokens})
+    if (limit > 0) e->max_tokens_ = std::min(e->max_tokens_, limit);
+  if (e->tokenizer_->size() > e->model_->vocabulary())
+    fail(Errc::kData, "{}: the tokenizer has {} ids, the model {}", folder.path().string(), e->tokenizer_->size(), e->model_->vocabulary());
+  const std::string name = options.prompt_name.empty() ? e->pipeline_.default_prompt_name : options.prompt_name;
+  if (options.prompt) {
+    e->prompt_ = *options.prompt;
+    e->own_prompt_ = true;
+  } else if (!name.empty()) {
+    const auto it = e->pipeline_.prompts.find(name);
+    if (it == e->pipeline_.prompts.end()) {
+      std::string known;
+      for (const auto& [key, text] : e->pipeline_.prompts) known += (known.empty() ? "" : ", ") + key;
+      fail(Errc::kUsage, "prompt '{}': this model has {}", name, known.empty() ? "no prompts" : known);
+    }
+    e->prompt_ = it->second;
+    e->own_prompt_ = !options.prompt_name.empty();
+  }
+  e->identity_ = fmt::format("{}-{:016x}-{}", folder.path().filename().string(), content_hash(Checkpoint::open(body)), e->max_tokens_);
+  return e;
+}
+
+const std::string& Embedder::prompt_for(TextRole role) const {
+  if (own_prompt_ || role == TextRole::kPlain) return prompt_;
+  const auto it = [&] {
+    if (role == TextRole::kQuery) return pipeline_.prompts.find("query");
+    for (const char* name : {"document", "passage", "corpus"})
+      if (const auto found = pipeline_.prompts.find(name); found != pipeline_.prompts.end()) return found;
+    return pipeline_.prompts.end();
+  }();
+  return it == pipeline_.prompts.end() ? prompt_ : it->second;
+}
+
+Tensor Embedder::encode(std::span<const std::string> texts, TextRole role) const { return encode(texts, role, nullptr); }
+
+Tensor Embedder::encode(std::span<const std::string> texts, TextRole role, std::vector<std::uint8_t>* truncated) const {
+  const std::string& prompt = prompt_for(role);
+  const auto count = static_cast<std::int64_t>(texts.size());
+  const EncodeOptions options{.max_tokens = max_tokens_};
+  std::int64_t prompt_tokens = 0;  // at the front, without the final special token
+  if (!prompt.empty()) prompt_tokens = std::max<std::int64_t>(0, static_cast<std::int64_t>(tokenizer_->encode(prompt, options).ids.size()) - 1);
+
+  std::vector<Encoding> encodings(texts.size());
+  parallel_for(count, 16, [&](std::int64_t begin, std::int64_t end) {
+    std::string changed;
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      std::string_view text = texts[i];
+      if (!prompt.empty() || pipeline_.do_lower_case) {
+        changed = prompt + texts[i];
+        if (pipeline_.do_lower_case) {
+          std::string lower;
+          for (std::string_view rest = changed; !rest.empty();) {
+            const Utf8Char c = decode_utf8(rest);
+            const auto to = unicode::lower(c.code);
+            if (to.empty()) append_utf8(lower, c.code);
+            for (const std::uint32_t code : to) append_utf8(lower, code);
+            rest.remove_prefix(static_cast<std::size_t>(c.bytes));
+          }
+          changed = lower;
+        }
+        text = changed;
+      }
+      encodings[i] = tokenizer_->encode(text, options);
+    }
+  });
+  if (truncated != nullptr) {
+    truncated->clear();
+    for (const Encoding& e : encodings) truncated->push_back(e.truncated);
+  }
+
+  // Neighbouring texts of about kBatchTokens tokens make a batch, and batches go to threads: no thread waits for another
+  // inside a layer, and a batch's activations stay in the cache. Few tokens: one batch, and the ops share it out.
+  constexpr std::int64_t kBatchTokens = 768, kFewTokens = 384;
+  const std::int64_t total = std::accumulate(encodings.begin(), encodings.end(), std::int64_t{0}, [](std::int64_t sum, const Encoding& e) {
+    return sum + static_cast<std::int64_t>(e.ids.size());
+  });
+  const std::int64_t threads = thread_count();
+  const std::int64_t limit = total <= kFewTokens * threads ? total : std::clamp(total / (4 * threads), kFewTokens, kBatchTokens);
+  std::vector<std::pair<std::size_t, std::size_t>> batches;  // [first, last)
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < encodings.size(); ++i) {
+    if (batches.empty() || tokens + static_cast<std::int64_t>(encodings[i].ids.size()) > limit) {
+      batches.emplace_back(i, i);
+      tokens = 0;
+    }
+    batches.back().second = i + 1;
+    tokens += static_cast<std::int64_t>(encodings[i].ids.size());
+  }
+  Tensor out = Tensor::empty({count, width()});
+  float* to = out.mutable_data<float>();
+  parallel_tasks(static_cast<std::int64_t>(batches.size()), [&](std::int64_t task, int) {
+    const auto [first, last] = batches[static_cast<std::size_t>(task)];
+    PackedTokens packed;
+    std::vector<std::int64_t> lengths, prompts;
+    for (std::size_t i = first; i < last; ++i) {
+      const Encoding& e = encodings[i];
+      packed.ids.insert(packed.ids.end(), e.ids.begin(), e.ids.end());
+      packed.types.insert(packed.types.end(), e.type_ids.begin(), e.type_ids.end());
+      lengths.push_back(static_cast<std::int64_t>(e.ids.size()));
+      prompts.push_back(prompt_tokens);
+    }
+    packed.layout = SequenceLayout::from_lengths(lengths);
+    const Tensor vectors = (*head_)(model_->encode(packed), packed.layout, prompts);
+    std::copy_n(vectors.data<float>(), vectors.elements(), to + static_cast<std::int64_t>(first) * width());
+  });
+  return out;
+}
+
+}  // namespace lyceum

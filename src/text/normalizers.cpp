@@ -1,0 +1,141 @@
+#include "text/normalizers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/utf8.h"
+
+namespace lyceum {
+namespace {
+
+using unicode::Char;
+
+bool has(char32_t c, unicode::Flag flag) { return (unicode::flags(c) & flag) != 0; }
+
+template <class F>
+class Function final : public Normalizer {
+ public:
+  explicit Function(F f) : f_(std::move(f)) {}
+  void apply(Characters& text) const override { f_(text); }
+
+ private:
+  F f_;
+};
+template <class F>
+NormalizerPtr make(F f) {
+  return std::make_unique<Function<F>>(std::move(f));
+}
+
+void to_lower(Characters& text) {
+  Characters out;
+  out.reserve(text.size());
+  for (const Char& c : text) {
+    const auto lower = unicode::lower(c.code);
+    if (lower.empty()) out.push_back(c);
+    for (const std::uint32_t code : lower) out.push_back({code, c.begin, c.end});
+  }
+  text = std::move(out);
+}
+
+void drop_marks(Characters& text) {
+  std::erase_if(text, [](const Char& c) { return has(c.code, unicode::kMark); });
+}
+
+void clean(Characters& text) {
+  std::erase_if(text, [](const Char& c) { return has(c.code, unicode::kRemoved); });
+  for (Char& c : text)
+    if (has(c.code, unicode::kSpace)) c.code = ' ';
+}
+
+void surround_ideographs(Characters& text) {
+  Characters out;
+  out.reserve(text.size());
+  for (const Char& c : text) {
+    const bool ideograph = has(c.code, unicode::kCjk);
+    if (ideograph) out.push_back({' ', c.begin, c.end});
+    out.push_back(c);
+    if (ideograph) out.push_back({' ', c.begin, c.end});
+  }
+  text = std::move(out);
+}
+
+bool matches(const Characters& text, std::size_t at, const Characters& pattern) {
+  if (at + pattern.size() > text.size()) return false;
+  for (std::size_t i = 0; i < pattern.size(); ++i)
+    if (text[at + i].code != pattern[i].code) return false;
+  return true;
+}
+
+}  // namespace
+
+Characters to_characters(std::string_view text) {
+  Characters out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const Utf8Char c = decode_utf8(text.substr(i));
+    const auto bytes = static_cast<std::size_t>(c.bytes);
+    out.push_back({c.code, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + bytes)});
+    i += bytes;
+  }
+  return out;
+}
+
+NormalizerPtr bert_normalizer(const BertNormalizerOptions& o) {
+  return make([o](Characters& text) {
+    if (o.clean_text) clean(text);
+    if (o.handle_chinese_chars) surround_ideographs(text);
+    if (o.strip_accents) {
+      text = unicode::normalize(text, unicode::Form::kNfd);
+      drop_marks(text);
+    }
+    if (o.lowercase) to_lower(text);
+  });
+}
+
+NormalizerPtr unicode_normalizer(unicode::Form form) {
+  return make([form](Characters& text) { text = unicode::normalize(text, form); });
+}
+NormalizerPtr lowercase_normalizer() { return make(to_lower); }
+NormalizerPtr strip_accents_normalizer() { return make(drop_marks); }
+
+NormalizerPtr strip_normalizer(bool left, bool right) {
+  return make([left, right](Characters& text) {
+    const auto solid = [](const Char& c) { return !has(c.code, unicode::kSpace); };
+    if (right) text.erase(std::find_if(text.rbegin(), text.rend(), solid).base(), text.end());
+    if (left) text.erase(text.begin(), std::find_if(text.begin(), text.end(), solid));
+  });
+}
+
+NormalizerPtr replace_normalizer(std::string pattern, std::string content) {
+  return make([from = to_characters(pattern), to = to_characters(content)](Characters& text) {
+    Characters out;
+    for (std::size_t i = 0; i < text.size();) {
+      if (from.empty() || !matches(text, i, from)) {
+        out.push_back(text[i++]);
+        continue;
+      }
+      const std::uint32_t begin = text[i].begin, end = text[i + from.size() - 1].end;
+      for (const Char& c : to) out.push_back({c.code, begin, end});
+      i += from.size();
+    }
+    text = std::move(out);
+  });
+}
+
+NormalizerPtr prepend_normalizer(std::string prefix) {
+  return make([what = to_characters(prefix)](Characters& text) {
+    if (text.empty()) return;
+    Characters out;
+    for (const Char& c : what) out.push_back({c.code, text[0].begin, text[0].end});
+    out.insert(out.end(), text.begin(), text.end());
+    text = std::move(out);
+  });
+}
+
+NormalizerPtr normalizer_sequence(std::vector<NormalizerPtr> parts) {
+  return make([all = std::make_shared<std::vector<NormalizerPtr>>(std::move(parts))](Characters& text) {
+    for (const NormalizerPtr& part : *all) part->apply(text);
+  });
+}
+
+}  // namespace lyceum

@@ -1,0 +1,103 @@
+#include "text/unicode/unicode.h"
+
+#include <algorithm>
+
+namespace lyceum::unicode {
+namespace {
+
+struct MappingEntry {
+  std::uint32_t code;
+  std::uint32_t first;
+  std::uint8_t count;
+};
+struct ClassEntry {
+  std::uint32_t code;
+  std::uint8_t value;
+};
+struct CompositionEntry {
+  std::uint32_t first, second, composed;
+};
+#include "text/unicode/tables.inc"
+
+template <std::size_t N>
+std::span<const std::uint32_t> look_up(const MappingEntry (&table)[N], char32_t c) noexcept {
+  const auto it = std::lower_bound(std::begin(table), std::end(table), c, [](const MappingEntry& e, char32_t v) { return e.code < v; });
+  if (it == std::end(table) || it->code != c) return {};
+  return {kPool + it->first, it->count};
+}
+
+// The Unicode Standard, section 3.12: Hangul syllables are composed by arithmetic.
+constexpr char32_t kS = 0xAC00, kL = 0x1100, kV = 0x1161, kT = 0x11A7;
+constexpr char32_t kLCount = 19, kVCount = 21, kTCount = 28;
+
+char32_t compose(char32_t a, char32_t b) noexcept {
+  if (a >= kL && a < kL + kLCount && b >= kV && b < kV + kVCount) return kS + ((a - kL) * kVCount + (b - kV)) * kTCount;
+  if (a >= kS && a < kS + kLCount * kVCount * kTCount && (a - kS) % kTCount == 0 && b > kT && b < kT + kTCount) return a + (b - kT);
+  const auto key = std::pair(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b));
+  const auto it = std::lower_bound(std::begin(kCompositions), std::end(kCompositions), key,
+                                   [](const CompositionEntry& e, const auto& k) { return std::pair(e.first, e.second) < k; });
+  return it != std::end(kCompositions) && it->first == a && it->second == b ? it->composed : 0;
+}
+
+}  // namespace
+
+std::uint8_t flags(char32_t c) noexcept { return c > 0x10FFFF ? std::uint8_t{kRemoved} : kFlagBlocks[kFlagIndex[c / 128] * 128u + c % 128]; }
+
+std::span<const std::uint32_t> lower(char32_t c) noexcept { return look_up(kLower, c); }
+
+int combining_class(char32_t c) noexcept {
+  const auto it = std::lower_bound(std::begin(kClasses), std::end(kClasses), c, [](const ClassEntry& e, char32_t v) { return e.code < v; });
+  return it != std::end(kClasses) && it->code == c ? it->value : 0;
+}
+
+std::vector<Char> normalize(std::span<const Char> text, Form form) {
+  std::vector<Char> out;
+  out.reserve(text.size());
+  const bool compatible = form == Form::kNfkd || form == Form::kNfkc;
+  for (const Char& c : text) {
+    if (c.code >= kS && c.code < kS + kLCount * kVCount * kTCount) {
+      const char32_t index = c.code - kS;
+      out.push_back({kL + index / (kVCount * kTCount), c.begin, c.end});
+      out.push_back({kV + index % (kVCount * kTCount) / kTCount, c.begin, c.end});
+      if (index % kTCount != 0) out.push_back({kT + index % kTCount, c.begin, c.end});
+      continue;
+    }
+    std::span<const std::uint32_t> parts;
+    if (compatible) parts = look_up(kCompatibility, c.code);
+    if (parts.empty()) parts = look_up(kDecompositions, c.code);
+    if (parts.empty()) out.push_back(c);
+    for (const std::uint32_t part : parts) out.push_back({part, c.begin, c.end});
+  }
+  for (std::size_t i = 0; i < out.size();) {  // canonical order within each run of marks
+    std::size_t end = i;
+    while (end < out.size() && combining_class(out[end].code) != 0) ++end;
+    if (end > i + 1)
+      std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(i), out.begin() + static_cast<std::ptrdiff_t>(end),
+                       [](const Char& a, const Char& b) { return combining_class(a.code) < combining_class(b.code); });
+    i = end == i ? i + 1 : end;
+  }
+  if (form == Form::kNfd || form == Form::kNfkd) return out;
+  std::size_t kept = 0, starter = out.size();
+  int last_class = -1;  // of what stands between the starter and here; -1: nothing
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int own = combining_class(out[i].code);
+    if (starter < out.size() && last_class < own) {
+      if (const char32_t joined = compose(out[starter].code, out[i].code)) {
+        out[starter].code = joined;
+        out[starter].end = std::max(out[starter].end, out[i].end);
+        continue;
+      }
+    }
+    if (own == 0) {
+      starter = kept;
+      last_class = -1;
+    } else {
+      last_class = own;
+    }
+    out[kept++] = out[i];
+  }
+  out.resize(kept);
+  return out;
+}
+
+}  // namespace lyceum::unicode

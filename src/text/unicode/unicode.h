@@ -1,0 +1,37 @@
+// Unicode as the reference tokenizers know it (tables.inc; made by make_tables.py).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lyceum::unicode {
+
+enum Flag : std::uint8_t {
+  kRemoved = 1,       // the BERT cleaner drops it: controls, formats, private use, NUL, U+FFFD
+  kSpace = 2,         // white space (some of it is removed by the cleaner all the same)
+  kPunctuation = 4,   // ASCII punctuation or category P
+  kCjk = 8,           // an ideograph that BERT surrounds with spaces
+  kMark = 16,         // category Mn, dropped with accents
+  kWord = 32,         // a word character of a regular expression
+  kNumeric = 64,      // categories Nd, Nl, No
+  kMoves = 128,       // not a mark, but canonical order may move it
+};
+std::uint8_t flags(char32_t c) noexcept;
+
+// The characters that c becomes; empty where it stays as it is. Hangul syllables are decomposed by rule elsewhere.
+std::span<const std::uint32_t> lower(char32_t c) noexcept;
+int combining_class(char32_t c) noexcept;
+
+enum class Form { kNfd, kNfkd, kNfc, kNfkc };
+// A character with the place in a text that it came from.
+struct Char {
+  char32_t code;
+  std::uint32_t begin, end;  // bytes
+};
+// Each character's decomposition, marks in canonical order, then composed for the C forms. The parts of a character keep its
+// place; a composed one spans its parts' places.
+std::vector<Char> normalize(std::span<const Char> text, Form form);
+
+}  // namespace lyceum::unicode
