@@ -1,0 +1,144 @@
+#include "apps/lyceum/app.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "base/utf8.h"
+
+namespace lyceum::app {
+
+std::shared_ptr<Common> add_common(CLI::App& verb, const std::string& example) {
+  auto common = std::make_shared<Common>();
+  verb.add_option("--threads", common->threads, "Threads (default: what affinity and the cgroup allow)")->check(CLI::Range(1, 1024));
+  verb.add_option("--seed", common->seed, "Seed of everything random");
+  verb.add_option("--dtype", common->dtype, "Number format of the computation: f32");
+  verb.add_flag("--quiet,-q", common->quiet, "No progress and no messages but errors");
+  verb.add_flag("--verbose,-v", common->verbose, "More messages");
+  verb.add_flag("--json", common->json, "One JSON object a line");
+  verb.add_flag("--strict", common->strict, "Refuse what would otherwise be repaired or left out");
+  verb.footer("Example:\n  " + example);
+  return common;
+}
+
+void apply(const Common& common) {
+  set_thread_count(common.threads);
+  set_log_level(common.quiet ? LogLevel::kWarning : common.verbose ? LogLevel::kDebug : LogLevel::kInfo);
+  if (common.dtype != "f32") fail(Errc::kUnsupported, "--dtype: found '{}', expected f32", common.dtype);
+}
+
+void print_line(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (std::fputc('\n', stdout) == EOF) flush_output();
+}
+
+void print_json(const nlohmann::ordered_json& value) {
+  print_line(value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+void flush_output() {
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+  if (errno == EPIPE) std::_Exit(0);
+  fail(Errc::kIo, "standard output: {}", std::strerror(errno));
+}
+
+void add_input(CLI::App& verb, InputOptions& options, const std::string& what) {
+  verb.add_option("text", options.texts, what + " ('-': standard input, one a line)");
+  verb.add_option("--input,-i", options.file, "A file with one text a line, or .jsonl ('-': standard input)");
+  verb.add_option("--field", options.field, "The field of a .jsonl file that holds the text")->capture_default_str();
+}
+
+LineReader::LineReader(const InputOptions& options, const Common& common) : texts_(options.texts), strict_(common.strict), field_(options.field) {
+  std::string file = options.file;
+  if (file.empty() && texts_.size() == 1 && texts_[0] == "-") {
+    file = "-";
+    texts_.clear();
+  }
+  if (!file.empty() && !texts_.empty()) fail(Errc::kUsage, "found both texts and --input {}, expected one of them", file);
+  if (file.empty() && texts_.empty()) fail(Errc::kUsage, "found no text. Fix: give texts, --input FILE, or '-' for standard input");
+  from_stream_ = !file.empty();
+  from_stdin_ = file == "-";
+  name_ = from_stdin_ ? "standard input" : file.empty() ? "text" : file;
+  jsonl_ = file.ends_with(".jsonl");
+  if (from_stream_ && !from_stdin_) {
+    file_.open(file, std::ios::binary);
+    if (!file_ || file_.peek() == std::ifstream::traits_type::eof()) {
+      if (::access(file.c_str(), R_OK) != 0) fail(Errc::kIo, "{}: cannot open it: {}", file, std::strerror(errno));
+      file_.clear();
+      char probe;
+      file_.read(&probe, 0);
+    }
+  }
+}
+
+bool LineReader::read(std::string& line) {
+  if (!from_stream_) {
+    if (index_ == texts_.size()) return false;
+    line = texts_[index_++];
+    return true;
+  }
+  std::istream& in = from_stdin_ ? std::cin : file_;
+  if (!std::getline(in, line)) {
+    if (in.bad()) fail(Errc::kIo, "{}: cannot read it", name_);
+    return false;
+  }
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  return true;
+}
+
+bool LineReader::next(std::string& line) {
+  if (!read(line)) return false;
+  ++lines_;
+  if (const std::size_t bad = repair_utf8(line); bad > 0) {
+    if (strict_) fail(Errc::kData, "{}: line {} is not UTF-8", name_, lines_);
+    repaired_ += static_cast<std::int64_t>(bad);
+  }
+  if (jsonl_) {
+    const std::string where = fmt::format("{}: line {}", name_, lines_);
+    const Json object = parse_json(line, where);
+    line = JsonFields(object, where).text(field_.c_str());
+  }
+  return true;
+}
+
+void LineReader::report(const Common& common) const {
+  if (repaired_ > 0 && !common.quiet) log(LogLevel::kWarning, "{}: {} invalid UTF-8 sequences were replaced by U+FFFD", name_, repaired_);
+}
+
+Progress::Progress(std::string what, std::int64_t total, const Common& common)
+    : what_(std::move(what)), total_(total), quiet_(common.quiet), terminal_(::isatty(2) != 0), begin_(Clock::now()), last_shown_(begin_) {}
+
+Progress::~Progress() {
+  if (shown_) show(true);
+}
+
+void Progress::update(std::int64_t done) {
+  if (first_ < 0) first_ = done;
+  done_ = done;
+  const auto now = Clock::now();
+  const double since = std::chrono::duration<double>(now - last_shown_).count();
+  if (quiet_ || since < (terminal_ ? 0.2 : 10.0)) return;
+  last_shown_ = now;
+  show(false);
+}
+
+void Progress::show(bool last) {
+  shown_ = true;
+  const double seconds = std::max(1e-3, std::chrono::duration<double>(Clock::now() - begin_).count());
+  const double rate = static_cast<double>(done_ - std::max<std::int64_t>(0, first_)) / seconds;
+  std::string text = total_ > 0 ? fmt::format("{} {}/{} ({:.0f}/s", what_, done_, total_, rate) : fmt::format("{} {} ({:.0f}/s", what_, done_, rate);
+  if (total_ > 0 && rate > 0 && !last) text += fmt::format(", {:.0f} s left", static_cast<double>(total_ - done_) / rate);
+  text += ")";
+  std::fprintf(stderr, terminal_ ? "\r%s\033[K%s" : "%s%s", text.c_str(), terminal_ && !last ? "" : "\n");
+  std::fflush(stderr);
+}
+
+}  // namespace lyceum::app

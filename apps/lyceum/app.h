@@ -1,0 +1,92 @@
+// What the verbs of the command share: options, input lines, output forms, progress.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace lyceum::app {
+
+struct Common {
+  int threads = 0;
+  std::uint64_t seed = 0;
+  std::string dtype = "f32";
+  bool quiet = false, verbose = false, json = false, strict = false;
+};
+
+// Every verb has the same options under the same names; `example` stands at the end of its help.
+std::shared_ptr<Common> add_common(CLI::App& verb, const std::string& example);
+// Threads, messages, number format. Called first by every verb.
+void apply(const Common& common);
+
+// One JSON object on a line of standard output. Invalid UTF-8 cannot occur: texts are repaired on input.
+void print_json(const nlohmann::ordered_json& value);
+void print_line(std::string_view text);
+// A finished write to a pipe that nobody reads ends the program quietly.
+void flush_output();
+
+// Texts from the command line, a file (--input FILE, .jsonl with --field) or standard input ("-"), one a line. Lines end
+// with LF or CRLF; invalid UTF-8 is repaired and counted, or refused with --strict.
+struct InputOptions {
+  std::vector<std::string> texts;
+  std::string file, field = "text";
+};
+void add_input(CLI::App& verb, InputOptions& options, const std::string& what);
+
+class LineReader {
+ public:
+  LineReader(const InputOptions& options, const Common& common);
+  bool next(std::string& line);
+  std::int64_t lines() const noexcept { return lines_; }
+  // Says on standard error what was repaired.
+  void report(const Common& common) const;
+
+ private:
+  bool read(std::string& line);
+  std::vector<std::string> texts_;
+  std::size_t index_ = 0;
+  std::ifstream file_;
+  bool from_stream_ = false, from_stdin_ = false, jsonl_ = false, strict_;
+  std::string name_, field_;
+  std::int64_t lines_ = 0, repaired_ = 0;
+};
+
+// A bar with rate and remaining time on a terminal, a line now and then elsewhere; nothing with --quiet.
+class Progress {
+ public:
+  Progress(std::string what, std::int64_t total, const Common& common);  // total 0: unknown
+  ~Progress();
+  void update(std::int64_t done);
+
+ private:
+  void show(bool last);
+  using Clock = std::chrono::steady_clock;
+  std::string what_;
+  std::int64_t total_, done_ = 0, first_ = -1;
+  bool quiet_, terminal_, shown_ = false;
+  Clock::time_point begin_, last_shown_;
+};
+
+// Verbs.
+void add_list(CLI::App& app);
+void add_show(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_detokenize(CLI::App& app);
+void add_forward(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_embed(CLI::App& app);
+void add_doctor(CLI::App& app);
+
+}  // namespace lyceum::app

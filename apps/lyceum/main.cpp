@@ -1,0 +1,66 @@
+// The command `lyceum`: one verb a call. Data goes to standard output, everything else to standard error.
+#include <csignal>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <new>
+
+#include "apps/lyceum/app.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "kernels/isa.h"
+
+namespace {
+
+int exit_status(lyceum::Errc code) {
+  switch (code) {
+    case lyceum::Errc::kUsage: return 2;
+    case lyceum::Errc::kUnsupported: return 3;
+    case lyceum::Errc::kInterrupted: return 130;
+    default: return 1;
+  }
+}
+
+void on_signal(int) {
+  if (lyceum::interrupted()) std::_Exit(130);  // the second one does not wait
+  lyceum::request_interrupt();
+}
+
+int complain(const char* message, int status) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "lyceum: %s\n", message);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  std::signal(SIGPIPE, SIG_DFL);
+  lyceum::set_log_sink([](lyceum::LogLevel, std::string_view line) {
+    std::fprintf(stderr, "lyceum: %.*s\n", static_cast<int>(line.size()), line.data());
+  });
+  CLI::App app{"A reading list of language-model papers, executable on an ordinary CPU."};
+  app.name("lyceum");
+  app.set_version_flag("--version", "lyceum " LYCEUM_VERSION);
+  app.require_subcommand(1);
+  app.footer("`lyceum VERB --help` explains a verb, with an example.");
+  try {
+    using namespace lyceum::app;
+    for (const auto add : {add_embed, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor})
+      add(app);
+    app.parse(argc, argv);
+    flush_output();
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const lyceum::Error& error) {
+    return complain(error.what(), exit_status(error.code()));
+  } catch (const std::bad_alloc&) {
+    return complain("there is not enough memory. Fix: a smaller batch or model.", 1);
+  } catch (const std::exception& error) {
+    return complain(error.what(), 1);
+  }
+  return 0;
+}

@@ -1,0 +1,149 @@
+// list, show, doctor: what is here.
+#include <sys/sysinfo.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sqlite3.h>
+
+#include "apps/lyceum/app.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "formats/checkpoint.h"
+#include "formats/sentence_pipeline.h"
+#include "kernels/isa.h"
+#include "nn/registry.h"
+#include "text/tokenizer.h"
+
+namespace lyceum::app {
+namespace {
+
+std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+
+void list(bool names, const Common& common) {
+  apply(common);
+  if (names) {
+    for (const auto& [shorter, full] : well_known_names())
+      common.json ? print_json({{"name", shorter}, {"model", full}}) : print_line(fmt::format("{:<32}{}", shorter, full));
+    return;
+  }
+  const auto models = stored_models();
+  for (const StoredModel& m : models)
+    common.json ? print_json({{"name", m.name}, {"kind", m.kind}, {"bytes", m.bytes}, {"path", m.path.string()}})
+                : print_line(fmt::format("{:<48}{:<10}{:>12}  {}", m.name, m.kind, megabytes(m.bytes), m.path.string()));
+  if (models.empty() && !common.json && !common.quiet)
+    print_line(fmt::format("no models in {} and {}", (data_home() / "models").string(), hub_cache().string()));
+}
+
+struct ShowOptions {
+  std::string model;
+  bool taps = false, tensors = false;
+};
+
+void show(const ShowOptions& o, const Common& common) {
+  apply(common);
+  const ModelFolder folder = ModelFolder::find(o.model);
+  const SentencePipeline pipeline = sentence_pipeline(folder);
+  const ModelFolder body = pipeline.transformer_path.empty() ? folder : ModelFolder::find(folder.require(pipeline.transformer_path).string());
+  const Checkpoint checkpoint = Checkpoint::open(body);
+  const LoadedModel loaded = load_model(body);
+  std::int64_t parameters = 0;
+  for (const WeightPtr& w : loaded.model->parameters()) parameters += w->shape().elements();
+  nlohmann::ordered_json info{{"path", folder.path().string()},
+                              {"family", loaded.model->family()},
+                              {"architecture", loaded.model->architecture()},
+                              {"parameters", parameters},
+                              {"width", loaded.model->width()},
+                              {"positions", loaded.model->max_positions()},
+                              {"vocabulary", loaded.model->vocabulary()},
+                              {"file_bytes", checkpoint.bytes()},
+                              {"unused_tensors", loaded.unused}};
+  if (body.file("tokenizer.json") || body.file("vocab.txt")) info["tokenizer"] = Tokenizer::from_folder(body)->summary();
+  std::string steps;
+  for (const SentenceModule& m : pipeline.modules) {
+    steps += steps.empty() ? "" : ", ";
+    if (m.kind == SentenceModule::Kind::kPooling)
+      for (std::size_t i = 0; i < m.modes.size(); ++i) steps += (i ? "+" : "pooling ") + m.modes[i];
+    if (m.kind == SentenceModule::Kind::kDense) steps += fmt::format("dense {} to {} {}", m.in_features, m.out_features, m.activation);
+    if (m.kind == SentenceModule::Kind::kNormalize) steps += "normalize";
+  }
+  info["sentence_pipeline"] = steps;
+  if (pipeline.max_seq_length > 0) info["max_seq_length"] = pipeline.max_seq_length;
+  if (!pipeline.prompts.empty()) info["prompts"] = pipeline.prompts;
+  if (o.taps) info["taps"] = loaded.model->taps();
+  if (o.tensors) {
+    info["tensors"] = nlohmann::ordered_json::array();
+    for (const std::string& name : checkpoint.names()) {
+      const SafetensorsEntry& e = *checkpoint.find_entry(name);
+      info["tensors"].push_back({{"name", name}, {"dtype", dtype_name(e.dtype)}, {"shape", e.shape.sizes()}, {"file", checkpoint.file_of(name).filename().string()}});
+    }
+  }
+  if (common.json) return print_json(info);
+  for (const auto& [key, value] : info.items()) {
+    if (!value.is_array() || value.empty()) {
+      print_line(fmt::format("{:<20}{}", key, value.is_string() ? value.get<std::string>() : value.dump()));
+      continue;
+    }
+    print_line(key);
+    for (const auto& item : value)
+      print_line("  " + (item.is_object() ? fmt::format("{:<64}{:<6}{} ({})", item["name"].get<std::string>(), item["dtype"].get<std::string>(), item["shape"].dump(), item["file"].get<std::string>())
+                                          : item.get<std::string>()));
+  }
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+void doctor(const Common& common) {
+  apply(common);
+  struct sysinfo memory {};
+  sysinfo(&memory);
+  std::string isas, built;
+  for (const Isa isa : available_isas()) isas += (isas.empty() ? "" : ", ") + std::string(isa_name(isa));
+  for (const Family& f : families()) built += (built.empty() ? "" : ", ") + f.name;
+  const nlohmann::ordered_json info{{"version", LYCEUM_VERSION},
+                                    {"processor", processor_name()},
+                                    {"instruction_sets", isas},
+                                    {"kernels", isa_name(current_isa())},
+                                    {"threads", thread_count()},
+                                    {"memory_bytes", static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit},
+                                    {"compiler", __VERSION__},
+                                    {"sqlite", sqlite3_libversion()},
+                                    {"families", built},
+                                    {"bundled_models", (data_home() / "models").string()},
+                                    {"hub_cache", hub_cache().string()}};
+  if (common.json) return print_json(info);
+  for (const auto& [key, value] : info.items()) print_line(fmt::format("{:<20}{}", key, value.is_string() ? value.get<std::string>() : value.dump()));
+}
+
+}  // namespace
+
+void add_list(CLI::App& app) {
+  auto names = std::make_shared<bool>(false);
+  CLI::App* verb = app.add_subcommand("list", "Models that are here, with their sizes");
+  auto common = add_common(*verb, "lyceum list");
+  verb->add_flag("--names", *names, "The short names and what they stand for");
+  verb->callback([names, common] { list(*names, *common); });
+}
+
+void add_show(CLI::App& app) {
+  auto o = std::make_shared<ShowOptions>();
+  CLI::App* verb = app.add_subcommand("show", "Family, configuration, tensors and tokenizer of a model");
+  auto common = add_common(*verb, "lyceum show all-MiniLM-L6-v2 --tensors");
+  verb->add_option("model", o->model, "A folder, a file or a name")->required();
+  verb->add_flag("--tensors", o->tensors, "Every tensor of its files");
+  verb->add_flag("--taps", o->taps, "The names that `forward --taps` knows");
+  verb->callback([o, common] { show(*o, *common); });
+}
+
+void add_doctor(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("doctor", "This machine and this build");
+  auto common = add_common(*verb, "lyceum doctor");
+  verb->callback([common] { doctor(*common); });
+}
+
+}  // namespace lyceum::app

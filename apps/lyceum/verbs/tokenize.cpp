@@ -1,0 +1,127 @@
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "apps/lyceum/app.h"
+#include "base/error.h"
+#include "formats/model_folder.h"
+#include "text/tokenizer.h"
+
+namespace lyceum::app {
+namespace {
+
+struct TokenizeOptions {
+  std::string model;
+  InputOptions input;
+  bool no_special = false, pairs = false;
+  std::int64_t max_tokens = 0;
+};
+
+void print_encoding(const Tokenizer& tokenizer, const Encoding& e, bool json) {
+  if (json) {
+    std::vector<std::string> tokens;
+    std::vector<std::array<std::uint32_t, 2>> offsets;
+    for (std::size_t i = 0; i < e.ids.size(); ++i) {
+      tokens.push_back(*tokenizer.token(e.ids[i]));
+      offsets.push_back({e.offsets[i].begin, e.offsets[i].end});
+    }
+    nlohmann::ordered_json object{{"ids", e.ids}, {"tokens", tokens}, {"offsets", offsets}};
+    if (e.truncated) object["truncated"] = true;
+    print_json(object);
+    return;
+  }
+  std::string line;
+  for (const std::int32_t id : e.ids) line += (line.empty() ? "" : " ") + *tokenizer.token(id) + fmt::format("({})", id);
+  print_line(line);
+}
+
+void tokenize(const TokenizeOptions& o, const Common& common) {
+  apply(common);
+  const auto tokenizer = Tokenizer::from_folder(ModelFolder::find(o.model));
+  LineReader reader(o.input, common);
+  const EncodeOptions options{.add_special = !o.no_special, .with_offsets = true, .max_tokens = o.max_tokens};
+  std::vector<std::string> lines;
+  bool more = true;
+  while (more) {
+    lines.clear();
+    std::string line;
+    for (std::size_t bytes = 0; bytes < (std::size_t{1} << 20) && (more = reader.next(line)); bytes += line.size() + 64) lines.push_back(line);
+    if (o.pairs) {
+      for (const std::string& pair : lines) {
+        const std::size_t tab = pair.find('\t');
+        if (tab == std::string::npos) fail(Errc::kData, "--pairs: found a line without a tab, expected two columns");
+        print_encoding(*tokenizer, tokenizer->encode_pair(std::string_view(pair).substr(0, tab), std::string_view(pair).substr(tab + 1), options), common.json);
+      }
+      continue;
+    }
+    const std::vector<std::string_view> views(lines.begin(), lines.end());
+    for (const Encoding& e : tokenizer->encode_batch(views, options)) print_encoding(*tokenizer, e, common.json);
+  }
+  reader.report(common);
+}
+
+struct DetokenizeOptions {
+  std::string model;
+  InputOptions input;
+  bool keep_special = false;
+};
+
+void detokenize(const DetokenizeOptions& o, const Common& common) {
+  apply(common);
+  const auto tokenizer = Tokenizer::from_folder(ModelFolder::find(o.model));
+  InputOptions input = o.input;
+  // ids given as arguments are one text
+  if (input.texts.size() > 1) {
+    std::string joined;
+    for (const std::string& id : input.texts) joined += id + " ";
+    input.texts = {joined};
+  }
+  LineReader reader(input, common);
+  std::string line;
+  while (reader.next(line)) {
+    std::vector<std::int32_t> ids;
+    for (std::size_t i = 0; i < line.size();) {
+      if (std::string_view(" ,\t[]").find(line[i]) != std::string_view::npos) {
+        ++i;
+        continue;
+      }
+      std::int32_t id = 0;
+      const auto [end, error] = std::from_chars(line.data() + i, line.data() + line.size(), id);
+      if (error != std::errc()) fail(Errc::kData, "line {}: found '{}', expected token ids", reader.lines(), line.substr(i, 20));
+      ids.push_back(id);
+      i = static_cast<std::size_t>(end - line.data());
+    }
+    const std::string text = tokenizer->decode(ids, !o.keep_special);
+    if (common.json) {
+      print_json({{"text", text}});
+    } else {
+      print_line(text);
+    }
+  }
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  auto o = std::make_shared<TokenizeOptions>();
+  CLI::App* verb = app.add_subcommand("tokenize", "Ids, pieces and byte offsets");
+  auto common = add_common(*verb, "lyceum tokenize bert-base-uncased \"Paris is the capital of France.\" --json");
+  verb->add_option("model", o->model, "A folder with a tokenizer, or a name")->required();
+  add_input(*verb, o->input, "Texts");
+  verb->add_flag("--no-special", o->no_special, "Without the special tokens around a text");
+  verb->add_flag("--pairs", o->pairs, "Two columns with a tab between them are a pair");
+  verb->add_option("--max-tokens", o->max_tokens, "Cut to so many tokens")->check(CLI::Range(1, 1 << 30));
+  verb->callback([o, common] { tokenize(*o, *common); });
+}
+
+void add_detokenize(CLI::App& app) {
+  auto o = std::make_shared<DetokenizeOptions>();
+  CLI::App* verb = app.add_subcommand("detokenize", "Text from ids");
+  auto common = add_common(*verb, "lyceum detokenize bert-base-uncased 101 3000 2003 102");
+  verb->add_option("model", o->model, "A folder with a tokenizer, or a name")->required();
+  add_input(*verb, o->input, "Ids");
+  verb->add_flag("--keep-special", o->keep_special, "Show special tokens too");
+  verb->callback([o, common] { detokenize(*o, *common); });
+}
+
+}  // namespace lyceum::app
