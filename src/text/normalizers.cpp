@@ -96,7 +96,11 @@ NormalizerPtr unicode_normalizer(unicode::Form form) {
   return make([form](Characters& text) { text = unicode::normalize(text, form); });
 }
 NormalizerPtr lowercase_normalizer() { return make(to_lower); }
-NormalizerPtr strip_accents_normalizer() { return make(drop_marks); }
+NormalizerPtr strip_accents_normalizer() {
+  return make([](Characters& text) {
+    std::erase_if(text, [](const Char& c) { return has(c.code, unicode::kMark) || has(c.code, unicode::kSpacingMark); });
+  });
+}
 
 NormalizerPtr strip_normalizer(bool left, bool right) {
   return make([left, right](Characters& text) {

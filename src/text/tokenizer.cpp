@@ -97,7 +97,7 @@ struct AsciiTable {
 AsciiTable ascii_table(const BertNormalizerOptions& o) {
   AsciiTable table{};
   for (unsigned c = 0; c < 128; ++c) {
-    const std::uint8_t f = unicode::flags(c);
+    const std::uint16_t f = unicode::flags(c);
     if (o.clean_text && (f & unicode::kRemoved)) {
       table.to[c] = 0;
     } else if (f & unicode::kSpace) {
@@ -172,7 +172,7 @@ bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool 
   };
   // A character after normalisation.
   const auto put = [&](char32_t c, std::uint32_t begin, std::uint32_t end) {
-    const std::uint8_t f = unicode::flags(c);
+    const std::uint16_t f = unicode::flags(c);
     if (f & unicode::kSpace) return flush();
     const bool alone = (f & unicode::kPunctuation) != 0;
     if (alone) flush();
@@ -210,7 +210,7 @@ bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool 
     const Utf8Char c = decode_utf8(text.substr(i));
     i += static_cast<std::size_t>(c.bytes);
     const std::uint32_t end = base + static_cast<std::uint32_t>(i);
-    const std::uint8_t f = unicode::flags(c.code);
+    const std::uint16_t f = unicode::flags(c.code);
     if (o.clean_text && (f & unicode::kRemoved)) continue;
     if (o.strip_accents && (f & unicode::kMoves)) {
       out.ids.resize(ids_before);

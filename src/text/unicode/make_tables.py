@@ -9,15 +9,23 @@ import tokenizers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, AddedToken
 
 CODES = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
-REMOVED, SPACE, PUNCTUATION, CJK, MARK, WORD, NUMERIC, MOVES = 1, 2, 4, 8, 16, 32, 64, 128
+REMOVED, SPACE, PUNCTUATION, CJK, MARK, WORD, NUMERIC, MOVES, SPACING_MARK = 1, 2, 4, 8, 16, 32, 64, 128, 256
 
 clean = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=False)
 chinese = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=True, strip_accents=False, lowercase=False)
+bert_strip = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
 strip = normalizers.StripAccents()
 lower, nfd, nfkd, nfc = normalizers.Lowercase(), normalizers.NFD(), normalizers.NFKD(), normalizers.NFC()
 split, digits = pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Digits(individual_digits=True)
 single = Tokenizer(models.WordLevel({"[UNK]": 0, "xyz": 1}, unk_token="[UNK]"))
 single.add_tokens([AddedToken("xyz", single_word=True, normalized=False)])
+
+
+
+def moves(s):
+    """Whether the reference knows s as a combining character: U+0345 has the highest class, everything else goes before it."""
+    return s == "\u0345" or (unicodedata.combining(s) and nfd.normalize_str("\u0345" + s).endswith("\u0345"))
+
 
 flags, lowers, decompositions, compatibility, classes = {}, {}, {}, {}, {}
 for c in CODES:
@@ -25,13 +33,14 @@ for c in CODES:
     cleaned = clean.normalize_str(s)
     if cleaned == "": f |= REMOVED
     if chinese.normalize_str(s) != s: f |= CJK
-    if strip.normalize_str(s) == "": f |= MARK
+    if bert_strip.normalize_str(s) == "": f |= MARK
+    if strip.normalize_str(s) == "" and not f & MARK: f |= SPACING_MARK
     parts = [p for p, _ in split.pre_tokenize_str("a" + s + "b")]
     if len(parts) == 3: f |= PUNCTUATION
     if len(parts) == 2: f |= SPACE
     assert (cleaned == " ") == (bool(f & SPACE) and not f & REMOVED), hex(c)
     if len(digits.pre_tokenize_str("a" + s + "b")) == 3: f |= NUMERIC
-    if unicodedata.combining(s) and not f & MARK: f |= MOVES
+    if moves(s) and not f & MARK: f |= MOVES
     if "xyz" not in single.encode("xyz" + s).tokens: f |= WORD
     if f: flags[c] = f
     if (l := lower.normalize_str(s)) != s: lowers[c] = l
@@ -39,7 +48,7 @@ for c in CODES:
     if not hangul and (d := nfd.normalize_str(s)) != s: decompositions[c] = d
     if not hangul and (d := nfkd.normalize_str(s)) != nfd.normalize_str(s): compatibility[c] = d
     # the combining class, where the reference knows it: it reorders c behind a mark of a higher class
-    if unicodedata.combining(s): classes[c] = unicodedata.combining(s)
+    if moves(s): classes[c] = unicodedata.combining(s)
 # primary composites: pairs that the reference joins
 compositions = {}
 for c, d in decompositions.items():
@@ -61,7 +70,7 @@ def table(kind, name, values, per=24):
     for i in range(0, len(values), per): out.write("    " + ", ".join(str(v) for v in values[i:i + per]) + ",\n")
     out.write("};\n")
 table("std::uint8_t", "kFlagIndex", index)
-table("std::uint8_t", "kFlagBlocks", [v for b in blocks for v in b])
+table("std::uint16_t", "kFlagBlocks", [v for b in blocks for v in b])
 pool = []
 def mapping(name, entries):
     rows = []

@@ -41,7 +41,7 @@ char32_t compose(char32_t a, char32_t b) noexcept {
 
 }  // namespace
 
-std::uint8_t flags(char32_t c) noexcept { return c > 0x10FFFF ? std::uint8_t{kRemoved} : kFlagBlocks[kFlagIndex[c / 128] * 128u + c % 128]; }
+std::uint16_t flags(char32_t c) noexcept { return c > 0x10FFFF ? std::uint16_t{kRemoved} : kFlagBlocks[kFlagIndex[c / 128] * 128u + c % 128]; }
 
 std::span<const std::uint32_t> lower(char32_t c) noexcept { return look_up(kLower, c); }
 
@@ -51,31 +51,51 @@ int combining_class(char32_t c) noexcept {
 }
 
 std::vector<Char> normalize(std::span<const Char> text, Form form) {
-  std::vector<Char> out;
-  out.reserve(text.size());
+  struct Part {
+    Char c;
+    bool further;  // not the first part of its character
+  };
+  std::vector<Part> parts;
+  parts.reserve(text.size());
   const bool compatible = form == Form::kNfkd || form == Form::kNfkc;
   for (const Char& c : text) {
+    const auto put = [&](char32_t code, bool further) { parts.push_back({{code, c.begin, c.end}, further}); };
     if (c.code >= kS && c.code < kS + kLCount * kVCount * kTCount) {
       const char32_t index = c.code - kS;
-      out.push_back({kL + index / (kVCount * kTCount), c.begin, c.end});
-      out.push_back({kV + index % (kVCount * kTCount) / kTCount, c.begin, c.end});
-      if (index % kTCount != 0) out.push_back({kT + index % kTCount, c.begin, c.end});
+      put(kL + index / (kVCount * kTCount), false);
+      put(kV + index % (kVCount * kTCount) / kTCount, true);
+      if (index % kTCount != 0) put(kT + index % kTCount, true);
       continue;
     }
-    std::span<const std::uint32_t> parts;
-    if (compatible) parts = look_up(kCompatibility, c.code);
-    if (parts.empty()) parts = look_up(kDecompositions, c.code);
-    if (parts.empty()) out.push_back(c);
-    for (const std::uint32_t part : parts) out.push_back({part, c.begin, c.end});
+    std::span<const std::uint32_t> codes;
+    if (compatible) codes = look_up(kCompatibility, c.code);
+    if (codes.empty()) codes = look_up(kDecompositions, c.code);
+    if (codes.empty()) put(c.code, false);
+    for (std::size_t i = 0; i < codes.size(); ++i) put(codes[i], i > 0);
   }
-  for (std::size_t i = 0; i < out.size();) {  // canonical order within each run of marks
+  // Canonical order within each run of marks. Places stay in the order of the text, as the reference has it: the n-th
+  // character behind the sort stands for the n-th before it.
+  for (std::size_t i = 0; i < parts.size();) {
     std::size_t end = i;
-    while (end < out.size() && combining_class(out[end].code) != 0) ++end;
-    if (end > i + 1)
-      std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(i), out.begin() + static_cast<std::ptrdiff_t>(end),
-                       [](const Char& a, const Char& b) { return combining_class(a.code) < combining_class(b.code); });
+    while (end < parts.size() && combining_class(parts[end].c.code) != 0) ++end;
+    if (end > i + 1) {
+      std::vector<Char> places;
+      for (std::size_t j = i; j < end; ++j)
+        if (!parts[j].further) places.push_back(parts[j].c);
+      std::stable_sort(parts.begin() + static_cast<std::ptrdiff_t>(i), parts.begin() + static_cast<std::ptrdiff_t>(end),
+                       [](const Part& x, const Part& y) { return combining_class(x.c.code) < combining_class(y.c.code); });
+      for (std::size_t j = i, next = 0; j < end; ++j) {
+        if (parts[j].further && j == 0) continue;
+        const Char& place = parts[j].further ? parts[j - 1].c : places[next++];
+        parts[j].c.begin = place.begin;
+        parts[j].c.end = place.end;
+      }
+    }
     i = end == i ? i + 1 : end;
   }
+  std::vector<Char> out;
+  out.reserve(parts.size());
+  for (const Part& part : parts) out.push_back(part.c);
   if (form == Form::kNfd || form == Form::kNfkd) return out;
   std::size_t kept = 0, starter = out.size();
   int last_class = -1;  // of what stands between the starter and here; -1: nothing

@@ -8,7 +8,7 @@
 
 namespace lyceum::unicode {
 
-enum Flag : std::uint8_t {
+enum Flag : std::uint16_t {
   kRemoved = 1,       // the BERT cleaner drops it: controls, formats, private use, NUL, U+FFFD
   kSpace = 2,         // white space (some of it is removed by the cleaner all the same)
   kPunctuation = 4,   // ASCII punctuation or category P
@@ -17,8 +17,9 @@ enum Flag : std::uint8_t {
   kWord = 32,         // a word character of a regular expression
   kNumeric = 64,      // categories Nd, Nl, No
   kMoves = 128,       // not a mark, but canonical order may move it
+  kSpacingMark = 256, // the other marks (Mc, Me): StripAccents drops them, BERT's own stripping does not
 };
-std::uint8_t flags(char32_t c) noexcept;
+std::uint16_t flags(char32_t c) noexcept;
 
 // The characters that c becomes; empty where it stays as it is. Hangul syllables are decomposed by rule elsewhere.
 std::span<const std::uint32_t> lower(char32_t c) noexcept;
