@@ -88,5 +88,7 @@ void add_forward(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_doctor(CLI::App& app);
+void add_index(CLI::App& app);
+void add_search(CLI::App& app);
 
 }  // namespace lyceum::app

@@ -1,0 +1,492 @@
+#include "tasks/search/search_index.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/parallel.h"
+#include "base/utf8.h"
+#include "kernels/dot.h"
+#include "tasks/search/file_walk.h"
+
+namespace lyceum {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kApplicationId = 0x4C594345;  // "LYCE"
+constexpr int kVersion = 1;
+
+constexpr const char* kSchema = R"(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, hash TEXT NOT NULL);
+CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE, line INTEGER NOT NULL,
+  text TEXT NOT NULL, hash TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE INDEX chunks_of_file ON chunks(file);
+CREATE VIRTUAL TABLE words USING fts5(text, content='chunks', content_rowid='id');
+)";
+
+// 128 bits of a text, as hexadecimal digits: tells whether it changed.
+std::string content_hash(std::string_view text) {
+  std::uint64_t a = 0xCBF29CE484222325u, b = 0x9E3779B97F4A7C15u;
+  for (const char c : text) {
+    a = (a ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+    b = (b + static_cast<unsigned char>(c) + 1) * 0xD6E8FEB86659FD93u;
+    b ^= b >> 32;
+  }
+  return fmt::format("{:016x}{:016x}", a, b);
+}
+
+class Statement {
+ public:
+  Statement(sqlite3* db, const std::string& where, const char* sql) : db_(db), where_(&where) {
+    if (sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr) != SQLITE_OK) wrong();
+  }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  Statement& bind(int i, std::string_view text) {
+    if (sqlite3_bind_text64(statement_, i, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK) wrong();
+    return *this;
+  }
+  Statement& bind(int i, std::int64_t value) {
+    if (sqlite3_bind_int64(statement_, i, value) != SQLITE_OK) wrong();
+    return *this;
+  }
+  Statement& bind_blob(int i, const void* data, std::size_t bytes) {
+    if (sqlite3_bind_blob64(statement_, i, data, bytes, SQLITE_TRANSIENT) != SQLITE_OK) wrong();
+    return *this;
+  }
+  bool step() {
+    const int code = sqlite3_step(statement_);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) wrong();
+    return code == SQLITE_ROW;
+  }
+  void run() {
+    while (step()) {
+    }
+    sqlite3_reset(statement_);
+  }
+  void reset() { sqlite3_reset(statement_); }
+  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  double number(int column) const { return sqlite3_column_double(statement_, column); }
+  std::string text(int column) const {
+    const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    return data == nullptr ? std::string() : std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  }
+  std::span<const std::byte> blob(int column) const {
+    const void* data = sqlite3_column_blob(statement_, column);
+    return {static_cast<const std::byte*>(data), data == nullptr ? 0 : static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+
+ private:
+  [[noreturn]] void wrong() const {
+    const int code = sqlite3_errcode(db_);
+    const Errc kind = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ? Errc::kFormat : Errc::kIo;
+    fail(kind, "{}: {}", *where_, code == SQLITE_NOTADB ? "this is not a search index" : sqlite3_errmsg(db_));
+  }
+  sqlite3* db_;
+  const std::string* where_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+}  // namespace
+
+struct SearchIndex::Impl {
+  std::string where;
+  sqlite3* db = nullptr;
+  int lock = -1;  // held by a writer
+  std::int64_t width = 0;
+  // All vectors, read on the first search.
+  mutable std::once_flag loaded;
+  mutable Tensor vectors;  // [chunks, width]
+  mutable std::vector<std::int64_t> ids;
+
+  ~Impl() {
+    sqlite3_close_v2(db);
+    if (lock >= 0) ::close(lock);  // the lock goes with the descriptor, also when the process is killed
+  }
+  void run(const char* sql) const { Statement(db, where, sql).run(); }
+  void script(const char* sql) const {
+    char* message = nullptr;
+    if (sqlite3_exec(db, sql, nullptr, nullptr, &message) == SQLITE_OK) return;
+    const std::string text = message == nullptr ? "unknown error" : message;
+    sqlite3_free(message);
+    fail(sqlite3_errcode(db) == SQLITE_NOTADB ? Errc::kFormat : Errc::kIo, "{}: {}", where,
+         sqlite3_errcode(db) == SQLITE_NOTADB ? "this is not a search index" : text);
+  }
+  std::int64_t number(const char* sql) const {
+    Statement s(db, where, sql);
+    return s.step() ? s.integer(0) : 0;
+  }
+  std::string meta(const char* key) const {
+    Statement s(db, where, "SELECT value FROM meta WHERE key = ?");
+    s.bind(1, std::string_view(key));
+    return s.step() ? s.text(0) : std::string();
+  }
+  void set_meta(const char* key, const std::string& value) const {
+    Statement(db, where, "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
+        .bind(1, std::string_view(key)).bind(2, std::string_view(value)).run();
+  }
+
+  // The word index is kept up by hand: triggers on virtual tables would need a trusted schema, and an index file is not trusted.
+  void delete_file(const std::string& path) const {
+    Statement(db, where,
+              "INSERT INTO words(words, rowid, text) SELECT 'delete', chunks.id, chunks.text FROM chunks JOIN files ON files.id = chunks.file WHERE path = ?")
+        .bind(1, std::string_view(path)).run();
+    Statement(db, where, "DELETE FROM files WHERE path = ?").bind(1, std::string_view(path)).run();  // its chunks go with it
+  }
+
+  void check_kind() {
+    const std::int64_t id = number("PRAGMA application_id"), version = number("PRAGMA user_version");
+    if (id != kApplicationId) fail(Errc::kFormat, "{}: this is an SQLite file, but not a search index", where);
+    if (version != kVersion)
+      fail(Errc::kFormat, "{}: found version {} of the index, expected {}. Fix: make it anew with `lyceum index`.", where, version, kVersion);
+    const std::string text = meta("width");
+    char* end = nullptr;
+    width = std::strtoll(text.c_str(), &end, 10);
+    if (text.empty() || *end != '\0' || width < 1 || width > (1 << 20)) fail(Errc::kFormat, "{}: 'width': found '{}', expected a number", where, text);
+  }
+
+  void check_encoder(const TextEncoder& encoder) const {
+    if (meta("identity") != encoder.identity())
+      fail(Errc::kData, "{}: was made with the model '{}' ({}), found {}. Fix: use that model, or make the index anew.", where, meta("model"),
+           meta("identity"), encoder.identity());
+    if (width != encoder.width()) fail(Errc::kData, "{}: holds vectors of {} values, the model gives {}", where, width, encoder.width());
+  }
+
+  void load_vectors() const {
+    std::call_once(loaded, [&] {
+      const std::int64_t count = number("SELECT count(*) FROM chunks");
+      vectors = Tensor::empty({count, width});
+      ids.clear();
+      Statement s(db, where, "SELECT id, vector FROM chunks ORDER BY id");
+      while (s.step()) {
+        const auto blob = s.blob(1);
+        if (blob.size() != static_cast<std::size_t>(width) * sizeof(float) || static_cast<std::int64_t>(ids.size()) >= count)
+          fail(Errc::kFormat, "{}: the vector of chunk {} has {} bytes, expected {}", where, s.integer(0), blob.size(), static_cast<std::size_t>(width) * sizeof(float));
+        std::memcpy(vectors.mutable_row<float>(static_cast<std::int64_t>(ids.size())), blob.data(), blob.size());
+        ids.push_back(s.integer(0));
+      }
+    });
+  }
+};
+
+SearchIndex::SearchIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SearchIndex::SearchIndex(SearchIndex&&) noexcept = default;
+SearchIndex::~SearchIndex() = default;
+
+namespace {
+
+sqlite3* open_database(const fs::path& path, int flags) {
+  sqlite3* db = nullptr;
+  if (sqlite3_open_v2(path.c_str(), &db, flags, nullptr) != SQLITE_OK) {
+    const std::string reason = db == nullptr ? "no memory" : sqlite3_errmsg(db);
+    sqlite3_close_v2(db);
+    fail(Errc::kIo, "{}: {}", path.string(), reason);
+  }
+  sqlite3_busy_timeout(db, 10'000);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  return db;
+}
+
+}  // namespace
+
+SearchIndex SearchIndex::open(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) fail(Errc::kIo, "{}: found no search index there. Fix: make one with `lyceum index`.", path.string());
+  auto impl = std::make_unique<Impl>();
+  impl->where = path.string();
+  // Not SQLITE_OPEN_READONLY: the journal of a writer that was killed must be rolled back before anything can be read.
+  impl->db = open_database(path, SQLITE_OPEN_READWRITE);
+  impl->run("PRAGMA query_only = ON");
+  impl->check_kind();
+  return SearchIndex(std::move(impl));
+}
+
+SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncoder& encoder, const ChunkOptions& chunks) {
+  auto impl = std::make_unique<Impl>();
+  impl->where = path.string();
+  fs::path lock = path;
+  lock += ".lock";
+  impl->lock = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (impl->lock < 0) fail(Errc::kIo, "{}: cannot open it: {}", lock.string(), std::strerror(errno));
+  if (::flock(impl->lock, LOCK_EX | LOCK_NB) != 0)
+    fail(Errc::kIo, "{}: another process is writing to this index. Fix: wait for it to end.", path.string());
+  std::error_code error;
+  const bool fresh = !fs::exists(path, error) || fs::file_size(path, error) == 0;
+  impl->db = open_database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  impl->run("PRAGMA foreign_keys = ON");
+  if (fresh) {
+    impl->run("BEGIN IMMEDIATE");
+    impl->script(kSchema);
+    impl->set_meta("width", std::to_string(encoder.width()));
+    impl->set_meta("identity", encoder.identity());
+    impl->set_meta("chunk_tokens", std::to_string(chunks.tokens));
+    impl->set_meta("chunk_overlap", std::to_string(chunks.overlap));
+    impl->run(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str());
+    impl->run(fmt::format("PRAGMA user_version = {}", kVersion).c_str());
+    impl->run("COMMIT");
+  }
+  impl->check_kind();
+  impl->check_encoder(encoder);
+  return SearchIndex(std::move(impl));
+}
+
+namespace {
+
+struct NewChunk {
+  std::int64_t line;
+  std::string text, hash;
+  std::vector<float> vector;  // empty: to be embedded
+};
+struct NewFile {
+  std::string path, hash;
+  std::vector<NewChunk> chunks;
+  bool existed;
+};
+
+std::string prefix_of(const fs::path& root) {
+  std::string text = root.lexically_normal().generic_string();
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+bool lies_under(const std::string& path, const std::string& root) {
+  if (root == ".") return !path.starts_with("/") && !path.starts_with("../");
+  return path == root || (path.starts_with(root) && (root == "/" || path[root.size()] == '/'));
+}
+
+}  // namespace
+
+UpdateStats SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& encoder, const UpdateOptions& options) {
+  Impl& p = *impl_;
+  p.check_encoder(encoder);
+  UpdateStats stats;
+  ChunkOptions chunking = options.chunks;
+  chunking.tokens = std::atoll(p.meta("chunk_tokens").c_str());
+  chunking.overlap = std::atoll(p.meta("chunk_overlap").c_str());
+  chunking.tokens = std::min(chunking.tokens, encoder.max_tokens() - encoder.tokenizer().special_tokens_around_one());
+
+  std::vector<fs::path> found;
+  for (const fs::path& root : roots)
+    for (fs::path& path : walk_files(root)) found.push_back(std::move(path));
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  std::map<std::string, std::string> known;  // path to hash
+  {
+    Statement s(p.db, p.where, "SELECT path, hash FROM files");
+    while (s.step()) known[s.text(0)] = s.text(1);
+  }
+
+  std::vector<NewFile> pending;
+  std::int64_t waiting = 0;  // chunks to embed
+  IndexProgress progress{.all_files = static_cast<std::int64_t>(found.size())};
+  const auto commit = [&] {
+    std::vector<std::string> texts;
+    for (const NewFile& file : pending)
+      for (const NewChunk& chunk : file.chunks)
+        if (chunk.vector.empty()) texts.push_back(chunk.text);
+    const Tensor vectors = encoder.encode(texts, TextRole::kDocument);
+    std::int64_t row = 0;
+    p.run("BEGIN IMMEDIATE");
+    for (NewFile& file : pending) {
+      p.delete_file(file.path);
+      Statement(p.db, p.where, "INSERT INTO files(path, hash) VALUES (?, ?)").bind(1, std::string_view(file.path)).bind(2, std::string_view(file.hash)).run();
+      const std::int64_t id = sqlite3_last_insert_rowid(p.db);
+      Statement insert(p.db, p.where, "INSERT INTO chunks(file, line, text, hash, vector) VALUES (?, ?, ?, ?, ?)");
+      Statement words(p.db, p.where, "INSERT INTO words(rowid, text) VALUES (?, ?)");
+      for (const NewChunk& chunk : file.chunks) {
+        const float* vector = chunk.vector.empty() ? vectors.row<float>(row++) : chunk.vector.data();
+        insert.bind(1, id).bind(2, chunk.line).bind(3, std::string_view(chunk.text)).bind(4, std::string_view(chunk.hash));
+        insert.bind_blob(5, vector, static_cast<std::size_t>(p.width) * sizeof(float)).run();
+        words.bind(1, sqlite3_last_insert_rowid(p.db)).bind(2, std::string_view(chunk.text)).run();
+      }
+      ++(file.existed ? stats.updated : stats.added);
+    }
+    p.run("COMMIT");
+    stats.embedded += row;
+    progress.chunks += row;
+    pending.clear();
+    waiting = 0;
+    if (options.progress) options.progress(progress);
+  };
+
+  std::map<std::string, bool> present;
+  for (const fs::path& path : found) {
+    check_interrupt();
+    ++progress.files;
+    const std::string name = path.generic_string();
+    std::string text;
+    try {
+      text = read_text(path, options.max_file_bytes);
+    } catch (const Error& error) {
+      if (error.code() != Errc::kLimit && error.code() != Errc::kIo) throw;
+      ++stats.skipped;
+      continue;
+    }
+    if (text.find('\0') < 8192) {
+      ++stats.skipped;
+      continue;
+    }
+    present[name] = true;
+    const std::string hash = content_hash(text);
+    const auto old = known.find(name);
+    if (old != known.end() && old->second == hash) {
+      ++stats.unchanged;
+      continue;
+    }
+    stats.repaired += static_cast<std::int64_t>(repair_utf8(text));
+    std::unordered_map<std::string, std::vector<float>> vectors;  // of this file's chunks as they were
+    if (old != known.end()) {
+      Statement s(p.db, p.where, "SELECT chunks.hash, vector FROM chunks JOIN files ON files.id = chunks.file WHERE path = ?");
+      s.bind(1, std::string_view(name));
+      while (s.step()) {
+        const auto blob = s.blob(1);
+        std::vector<float> v(blob.size() / sizeof(float));
+        if (!blob.empty()) std::memcpy(v.data(), blob.data(), v.size() * sizeof(float));
+        if (static_cast<std::int64_t>(v.size()) == p.width) vectors[s.text(0)] = std::move(v);
+      }
+    }
+    NewFile file{name, hash, {}, old != known.end()};
+    for (const Chunk& c : chunk_text(text, encoder.tokenizer(), chunking)) {
+      NewChunk chunk{c.line, text.substr(c.begin, c.end - c.begin), "", {}};
+      chunk.hash = content_hash(chunk.text);
+      if (const auto it = vectors.find(chunk.hash); it != vectors.end()) {
+        chunk.vector = it->second;
+        ++stats.reused;
+      } else {
+        ++waiting;
+      }
+      file.chunks.push_back(std::move(chunk));
+    }
+    pending.push_back(std::move(file));
+    constexpr std::int64_t kBatchChunks = 512;
+    constexpr std::size_t kBatchFiles = 1024;
+    if (waiting >= kBatchChunks || pending.size() >= kBatchFiles) commit();
+  }
+  commit();
+  p.run("BEGIN IMMEDIATE");
+  for (const auto& [path, hash] : known) {
+    const bool under = std::any_of(roots.begin(), roots.end(), [&, &name = path](const fs::path& root) { return lies_under(name, prefix_of(root)); });
+    if (!under || present.contains(path)) continue;
+    p.delete_file(path);
+    ++stats.deleted;
+  }
+  p.run("COMMIT");
+  return stats;
+}
+
+std::int64_t SearchIndex::remove(std::span<const fs::path> paths) {
+  Impl& p = *impl_;
+  std::vector<std::string> gone;
+  {
+    Statement s(p.db, p.where, "SELECT path FROM files");
+    while (s.step())
+      for (const fs::path& path : paths)
+        if (lies_under(s.text(0), prefix_of(path))) {
+          gone.push_back(s.text(0));
+          break;
+        }
+  }
+  p.run("BEGIN IMMEDIATE");
+  for (const std::string& path : gone) p.delete_file(path);
+  p.run("COMMIT");
+  return static_cast<std::int64_t>(gone.size());
+}
+
+namespace {
+
+struct Scored {
+  double score;
+  std::int64_t row;
+  bool operator<(const Scored& other) const { return score != other.score ? score > other.score : row < other.row; }
+};
+
+// The words of a question as an FTS5 query: each quoted, any of them.
+std::string word_query(std::string_view text) {
+  std::string out, word;
+  const auto flush = [&] {
+    if (!word.empty()) out += (out.empty() ? "\"" : " OR \"") + word + "\"";
+    word.clear();
+  };
+  for (const char c : text) {
+    const bool part = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
+    part ? word.push_back(c) : flush();
+  }
+  flush();
+  return out;
+}
+
+}  // namespace
+
+std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextEncoder& encoder, const SearchOptions& options) const {
+  const Impl& p = *impl_;
+  p.check_encoder(encoder);
+  p.load_vectors();
+  const auto count = static_cast<std::int64_t>(p.ids.size());
+  const Tensor vector = encoder.encode({&query, 1}, TextRole::kQuery);
+  std::vector<Scored> scored(static_cast<std::size_t>(count));
+  const float* q = vector.data<float>();
+  const float own = encoder.is_normalized() ? 1.0f : std::sqrt(kernels::dot(q, q, p.width));
+  parallel_for(count, 2048, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const float* v = p.vectors.row<float>(r);
+      float score = kernels::dot(q, v, p.width);
+      if (!encoder.is_normalized()) score /= std::max(1e-12f, own * std::sqrt(kernels::dot(v, v, p.width)));
+      scored[static_cast<std::size_t>(r)] = {static_cast<double>(score), r};
+    }
+  });
+  const auto keep = [&](std::int64_t most) {
+    const auto n = static_cast<std::ptrdiff_t>(std::clamp<std::int64_t>(most, 0, static_cast<std::int64_t>(scored.size())));
+    std::partial_sort(scored.begin(), scored.begin() + n, scored.end());
+    scored.resize(static_cast<std::size_t>(n));
+  };
+  if (options.hybrid) {
+    constexpr std::int64_t kDepth = 200;  // of each list
+    constexpr double kRankOffset = 60;
+    keep(std::max(kDepth, options.top));
+    std::map<std::int64_t, double> fused;  // by row
+    for (std::size_t rank = 0; rank < scored.size(); ++rank) fused[scored[rank].row] += 1 / (kRankOffset + static_cast<double>(rank) + 1);
+    if (const std::string words = word_query(query); !words.empty()) {
+      Statement s(p.db, p.where, "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words), rowid LIMIT ?");
+      s.bind(1, std::string_view(words)).bind(2, std::max(kDepth, options.top));
+      for (double rank = 1; s.step(); ++rank) {
+        const auto it = std::lower_bound(p.ids.begin(), p.ids.end(), s.integer(0));
+        if (it != p.ids.end() && *it == s.integer(0)) fused[it - p.ids.begin()] += 1 / (kRankOffset + rank);
+      }
+    }
+    scored.clear();
+    for (const auto& [row, score] : fused) scored.push_back({score, row});
+  }
+  keep(options.top);
+  std::vector<SearchHit> hits;
+  Statement s(p.db, p.where, "SELECT path, line, text FROM chunks JOIN files ON files.id = chunks.file WHERE chunks.id = ?");
+  for (const Scored& hit : scored) {
+    s.bind(1, p.ids[static_cast<std::size_t>(hit.row)]);
+    if (s.step()) hits.push_back({hit.score, s.text(0), s.integer(1), s.text(2)});
+    s.reset();
+  }
+  return hits;
+}
+
+std::int64_t SearchIndex::files() const { return impl_->number("SELECT count(*) FROM files"); }
+std::int64_t SearchIndex::chunks() const { return impl_->number("SELECT count(*) FROM chunks"); }
+std::string SearchIndex::model() const { return impl_->meta("model"); }
+void SearchIndex::set_model(const std::string& name) { impl_->set_meta("model", name); }
+std::string SearchIndex::identity() const { return impl_->meta("identity"); }
+
+}  // namespace lyceum

@@ -1,0 +1,75 @@
+// A search index over files: one SQLite file holds the texts, their vectors and the truth.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tasks/embed/text_encoder.h"
+#include "tasks/search/chunker.h"
+
+namespace lyceum {
+
+struct IndexProgress {
+  std::int64_t files = 0, all_files = 0, chunks = 0;  // chunks: embedded so far
+};
+
+struct UpdateOptions {
+  ChunkOptions chunks;                                   // of a new index; an old one keeps its own
+  std::uint64_t max_file_bytes = std::uint64_t{16} << 20;  // larger files are left out
+  std::function<void(const IndexProgress&)> progress;
+};
+
+struct UpdateStats {
+  std::int64_t added = 0, updated = 0, unchanged = 0, deleted = 0, skipped = 0;  // files; skipped: binary or too large
+  std::int64_t embedded = 0, reused = 0;                                         // chunks
+  std::int64_t repaired = 0;                                                     // invalid UTF-8 sequences
+};
+
+struct SearchOptions {
+  std::int64_t top = 10;
+  bool hybrid = false;  // join with BM25 by reciprocal ranks (Cormack et al. 2009, k = 60)
+};
+
+struct SearchHit {
+  double score = 0;  // cosine; with hybrid the sum of reciprocal ranks
+  std::string file;
+  std::int64_t line = 1;
+  std::string text;
+};
+
+class SearchIndex {
+ public:
+  // Creates the file or opens an index of ours for writing. Another writer, another model, another version or another kind of
+  // file is an Error that says so. A writer that was killed leaves no lock and no half file.
+  static SearchIndex open_for_writing(const std::filesystem::path& path, const TextEncoder& encoder, const ChunkOptions& chunks = {});
+  static SearchIndex open(const std::filesystem::path& path);
+  SearchIndex(SearchIndex&&) noexcept;
+  ~SearchIndex();
+
+  // Brings the index to the state of these files and folders. Only what changed is embedded again; files that are gone from a
+  // folder given here are deleted. Commits batch by batch, each file whole: an interruption keeps what is committed.
+  UpdateStats update(std::span<const std::filesystem::path> roots, const TextEncoder& encoder, const UpdateOptions& options = {});
+  // Deletes files at or under these paths; returns how many.
+  std::int64_t remove(std::span<const std::filesystem::path> paths);
+
+  // Best first; equal scores in the order of the chunks. Exact: every vector is looked at.
+  std::vector<SearchHit> search(const std::string& query, const TextEncoder& encoder, const SearchOptions& options = {}) const;
+
+  std::int64_t files() const;
+  std::int64_t chunks() const;
+  std::string model() const;  // what the person called it when the index was made
+  void set_model(const std::string& name);
+  std::string identity() const;
+
+ private:
+  struct Impl;
+  explicit SearchIndex(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lyceum
