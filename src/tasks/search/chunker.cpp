@@ -70,23 +70,55 @@ struct Unit {
   bool heading;
 };
 
-// Sentences with their numbers of tokens; long ones cut between tokens.
+constexpr EncodeOptions kCounting{.add_special = false, .with_offsets = true, .parse_special = false};
+
+// A sentence of more than `most` tokens: cut before a word, where one begins in the later half of a piece, else between two
+// tokens (never inside a character). Each piece is read anew, since the rest of a cut word may have other tokens; a window of
+// the text is enough for that, or a line of megabytes would be read again for every piece.
+void cut(std::string_view text, Sentence s, const Tokenizer& tokenizer, std::int64_t most, std::vector<Unit>& units) {
+  const auto limit = static_cast<std::size_t>(most);
+  for (std::size_t window = 16 * limit; s.begin < s.end;) {
+    std::size_t end = std::min(s.end, s.begin + window);
+    while (end < s.end && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+    const Encoding e = tokenizer.encode(text.substr(s.begin, end - s.begin), kCounting);
+    const std::size_t tokens = e.offsets.size();
+    if (tokens <= limit && end == s.end) {
+      units.push_back({s.begin, s.end, static_cast<std::int64_t>(tokens), s.heading});
+      return;
+    }
+    std::size_t at = 0;  // tokens in this piece
+    for (std::size_t i = std::min(limit, tokens - (tokens > 0)); i > limit / 2 && at == 0; --i)
+      if (is_space(text[s.begin + e.offsets[i].begin - 1])) at = i;
+    for (std::size_t i = std::min(limit, tokens - (tokens > 0)); i > 0 && at == 0; --i)
+      if (e.offsets[i].begin >= e.offsets[i - 1].end) at = i;
+    // the window's last tokens may be those of half a word, and a word without a known piece is one token of any length
+    if (tokens <= limit + 1 || at == 0) {
+      if (end < s.end) {
+        window *= 2;
+        continue;
+      }
+      if (at == 0) at = tokens;
+    }
+    const std::size_t begin = s.begin;
+    s.begin = at < tokens ? begin + e.offsets[at].begin : s.end;
+    units.push_back({begin, s.begin, static_cast<std::int64_t>(at), s.heading});
+    s.heading = false;
+  }
+}
+
+// Sentences with their numbers of tokens; long ones cut.
 std::vector<Unit> units_of(std::string_view text, const Tokenizer& tokenizer, std::int64_t most) {
-  const Encoding e = tokenizer.encode(text, {.add_special = false, .with_offsets = true, .parse_special = false});
+  const Encoding e = tokenizer.encode(text, kCounting);
   std::vector<Unit> units;
   std::size_t token = 0;
   for (const Sentence& s : sentences_of(text)) {
-    Unit unit{s.begin, s.end, 0, s.heading};
-    for (; token < e.offsets.size() && e.offsets[token].begin < s.end; ++token) {
-      const std::size_t at = std::max<std::size_t>(e.offsets[token].begin, unit.begin);
-      // pieces of one character share their place: never cut inside it
-      if (unit.tokens >= most && at > unit.begin && (token == 0 || e.offsets[token].begin >= e.offsets[token - 1].end)) {
-        units.push_back({unit.begin, at, unit.tokens, unit.heading});
-        unit = {at, s.end, 0, false};
-      }
-      ++unit.tokens;
-    }
-    units.push_back(unit);
+    const std::size_t first = token;
+    while (token < e.offsets.size() && e.offsets[token].begin < s.end) ++token;
+    const auto tokens = static_cast<std::int64_t>(token - first);
+    if (tokens > most)
+      cut(text, s, tokenizer, most, units);
+    else
+      units.push_back({s.begin, s.end, tokens, s.heading});
   }
   return units;
 }
@@ -120,10 +152,13 @@ std::vector<Chunk> chunk_text(std::string_view text, const Tokenizer& tokenizer,
       chunks.push_back({begin, end, line});
     }
     if (last == units.size()) break;
-    // the next passage begins with the last sentences of this one, unless a section begins
+    // The next passage begins with the last sentences of this one, unless a section begins; they leave room for the sentence
+    // behind them, or a passage would repeat and say nothing new.
     std::size_t next = last;
-    if (!units[last].heading)
-      for (std::int64_t shared = 0; next > first + 1 && shared + units[next - 1].tokens <= options.overlap; --next) shared += units[next - 1].tokens;
+    if (!units[last].heading) {
+      const std::int64_t room = std::min(options.overlap, options.tokens - units[last].tokens);
+      for (std::int64_t shared = 0; next > first + 1 && shared + units[next - 1].tokens <= room; --next) shared += units[next - 1].tokens;
+    }
     first = next;
   }
   return chunks;

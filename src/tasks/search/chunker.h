@@ -19,8 +19,10 @@ struct Chunk {
   std::int64_t line = 1;           // of its first byte, counted from 1
 };
 
-// Passages in order; every character that is not white space lies in at least one. A heading begins a passage. A sentence longer
-// than a passage is cut between tokens. Throws Errc::kUsage for fewer than 8 tokens or an overlap of half a passage and more.
+// Passages in order; every character that is not white space lies in at least one. No passage has more than options.tokens tokens.
+// A heading of Markdown begins a passage, unless what stands before it would be a passage of less than an eighth of that.
+// A sentence longer than a passage is cut before a word or, where there is none, between tokens. Time and memory grow with the
+// text, however it is written. Throws Errc::kUsage for fewer than 8 tokens or an overlap of half a passage and more.
 std::vector<Chunk> chunk_text(std::string_view text, const Tokenizer& tokenizer, const ChunkOptions& options);
 
 }  // namespace lyceum

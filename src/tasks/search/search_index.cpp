@@ -35,6 +35,9 @@ CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, hash TEXT 
 CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE, line INTEGER NOT NULL,
   text TEXT NOT NULL, hash TEXT NOT NULL, vector BLOB NOT NULL);
 CREATE INDEX chunks_of_file ON chunks(file);
+CREATE INDEX chunks_by_hash ON chunks(hash);
+CREATE TABLE ready(hash TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE INDEX ready_by_hash ON ready(hash);
 CREATE VIRTUAL TABLE words USING fts5(text, content='chunks', content_rowid='id');
 )";
 
@@ -106,13 +109,32 @@ class Statement {
 
 struct SearchIndex::Impl {
   std::string where;
+  fs::path folder;  // where the index lies, absolute
   sqlite3* db = nullptr;
   int lock = -1;  // held by a writer
   std::int64_t width = 0;
-  // All vectors, read on the first search.
-  mutable std::once_flag loaded;
-  mutable Tensor vectors;  // [chunks, width]
+  // All vectors, as of one state of the file: read on the first search and again when somebody wrote to it.
+  mutable std::mutex searching;
+  mutable std::int64_t loaded_version = -1;  // -1: nothing is loaded
+  mutable Tensor vectors;                    // [chunks, width]
   mutable std::vector<std::int64_t> ids;
+
+  // Paths. A file that was named by a relative path is stored relative to the index's folder (both can move together) and
+  // shown relative to the working directory; an absolute path stays what it is.
+  std::string stored(const fs::path& given) const {
+    if (given.is_absolute()) return given.lexically_normal().generic_string();
+    return fs::absolute(given).lexically_normal().lexically_relative(folder).generic_string();
+  }
+  std::string absolute(const std::string& stored_path) const {
+    const fs::path path(stored_path);
+    return (path.is_absolute() ? path : (folder / path).lexically_normal()).generic_string();
+  }
+  std::string shown(const std::string& stored_path) const {
+    if (fs::path(stored_path).is_absolute()) return stored_path;
+    std::error_code error;
+    const fs::path here = fs::current_path(error);
+    return error ? absolute(stored_path) : fs::path(absolute(stored_path)).lexically_relative(here).generic_string();
+  }
 
   ~Impl() {
     sqlite3_close_v2(db);
@@ -167,28 +189,60 @@ struct SearchIndex::Impl {
     if (width != encoder.width()) fail(Errc::kData, "{}: holds vectors of {} values, the model gives {}", where, width, encoder.width());
   }
 
+  // Inside a transaction, so that what is read belongs to one state.
   void load_vectors() const {
-    std::call_once(loaded, [&] {
-      const std::int64_t count = number("SELECT count(*) FROM chunks");
-      vectors = Tensor::empty({count, width});
-      ids.clear();
-      Statement s(db, where, "SELECT id, vector FROM chunks ORDER BY id");
-      while (s.step()) {
-        const auto blob = s.blob(1);
-        if (blob.size() != static_cast<std::size_t>(width) * sizeof(float) || static_cast<std::int64_t>(ids.size()) >= count)
-          fail(Errc::kFormat, "{}: the vector of chunk {} has {} bytes, expected {}", where, s.integer(0), blob.size(), static_cast<std::size_t>(width) * sizeof(float));
-        std::memcpy(vectors.mutable_row<float>(static_cast<std::int64_t>(ids.size())), blob.data(), blob.size());
-        ids.push_back(s.integer(0));
-      }
-    });
+    // the first query of a transaction takes the lock; the version is that of what the lock protects
+    const std::int64_t count = number("SELECT count(*) FROM chunks");
+    const std::int64_t version = number("PRAGMA data_version");
+    if (version == loaded_version) return;
+    loaded_version = -1;
+    vectors = Tensor::empty({count, width});
+    ids.clear();
+    Statement s(db, where, "SELECT id, vector FROM chunks ORDER BY id");
+    while (s.step()) {
+      const auto blob = s.blob(1);
+      if (blob.size() != static_cast<std::size_t>(width) * sizeof(float) || static_cast<std::int64_t>(ids.size()) >= count)
+        fail(Errc::kFormat, "{}: the vector of passage {} has {} bytes, expected {}", where, s.integer(0), blob.size(), static_cast<std::size_t>(width) * sizeof(float));
+      std::memcpy(vectors.mutable_row<float>(static_cast<std::int64_t>(ids.size())), blob.data(), blob.size());
+      ids.push_back(s.integer(0));
+    }
+    loaded_version = version;
   }
 };
+
+namespace {
+
+// Taken back unless it is committed.
+class Transaction {
+ public:
+  Transaction(sqlite3* db, const std::string& where, const char* begin) : db_(db), where_(&where) { Statement(db, where, begin).run(); }
+  ~Transaction() {
+    if (!done_) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit() {
+    Statement(db_, *where_, "COMMIT").run();
+    done_ = true;
+  }
+
+ private:
+  sqlite3* db_;
+  const std::string* where_;
+  bool done_ = false;
+};
+
+constexpr const char *kRead = "BEGIN", *kWrite = "BEGIN IMMEDIATE";
+
+}  // namespace
 
 SearchIndex::SearchIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SearchIndex::SearchIndex(SearchIndex&&) noexcept = default;
 SearchIndex::~SearchIndex() = default;
 
 namespace {
+
+fs::path folder_of(const fs::path& index) { return fs::weakly_canonical(fs::absolute(index)).parent_path(); }
 
 sqlite3* open_database(const fs::path& path, int flags) {
   sqlite3* db = nullptr;
@@ -210,6 +264,7 @@ SearchIndex SearchIndex::open(const fs::path& path) {
   if (!fs::is_regular_file(path, error)) fail(Errc::kIo, "{}: found no search index there. Fix: make one with `lyceum index`.", path.string());
   auto impl = std::make_unique<Impl>();
   impl->where = path.string();
+  impl->folder = folder_of(path);
   // Not SQLITE_OPEN_READONLY: the journal of a writer that was killed must be rolled back before anything can be read.
   impl->db = open_database(path, SQLITE_OPEN_READWRITE);
   impl->run("PRAGMA query_only = ON");
@@ -220,18 +275,18 @@ SearchIndex SearchIndex::open(const fs::path& path) {
 SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncoder& encoder, const ChunkOptions& chunks) {
   auto impl = std::make_unique<Impl>();
   impl->where = path.string();
+  impl->folder = folder_of(path);
   fs::path lock = path;
   lock += ".lock";
   impl->lock = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (impl->lock < 0) fail(Errc::kIo, "{}: cannot open it: {}", lock.string(), std::strerror(errno));
   if (::flock(impl->lock, LOCK_EX | LOCK_NB) != 0)
     fail(Errc::kIo, "{}: another process is writing to this index. Fix: wait for it to end.", path.string());
-  std::error_code error;
-  const bool fresh = !fs::exists(path, error) || fs::file_size(path, error) == 0;
   impl->db = open_database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   impl->run("PRAGMA foreign_keys = ON");
-  if (fresh) {
-    impl->run("BEGIN IMMEDIATE");
+  // No tables: a new file, or one whose first writer was killed before it got anywhere.
+  if (impl->number("SELECT count(*) FROM sqlite_schema") == 0) {
+    Transaction transaction(impl->db, impl->where, kWrite);
     impl->script(kSchema);
     impl->set_meta("width", std::to_string(encoder.width()));
     impl->set_meta("identity", encoder.identity());
@@ -239,7 +294,7 @@ SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncode
     impl->set_meta("chunk_overlap", std::to_string(chunks.overlap));
     impl->run(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str());
     impl->run(fmt::format("PRAGMA user_version = {}", kVersion).c_str());
-    impl->run("COMMIT");
+    transaction.commit();
   }
   impl->check_kind();
   impl->check_encoder(encoder);
@@ -251,23 +306,41 @@ namespace {
 struct NewChunk {
   std::int64_t line;
   std::string text, hash;
-  std::vector<float> vector;  // empty: to be embedded
+  std::vector<float> vector;  // empty: text number `row` of those to be embedded
+  std::int64_t row = -1;
 };
 struct NewFile {
-  std::string path, hash;
+  std::string path, hash;  // the path as it is stored
   std::vector<NewChunk> chunks;
   bool existed;
 };
+struct KnownFile {
+  std::string path, hash;
+};
 
-std::string prefix_of(const fs::path& root) {
-  std::string text = root.lexically_normal().generic_string();
+constexpr std::int64_t kBlockChunks = 128;  // embedded at a time: what a Ctrl-C waits for and a kill loses
+
+// Why a file is no text that can be searched; empty when it is.
+std::string_view not_text(std::string_view bytes) {
+  if (bytes.starts_with("%PDF-")) return "a PDF; its text must be taken out first";
+  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) return "UTF-16; expected UTF-8";
+  if (bytes.find('\0') < 8192) return "binary";
+  return {};
+}
+
+std::string absolute_path(const fs::path& given) {
+  std::string text = fs::absolute(given).lexically_normal().generic_string();
   while (text.size() > 1 && text.back() == '/') text.pop_back();
   return text;
 }
 
+// Both absolute.
 bool lies_under(const std::string& path, const std::string& root) {
-  if (root == ".") return !path.starts_with("/") && !path.starts_with("../");
-  return path == root || (path.starts_with(root) && (root == "/" || path[root.size()] == '/'));
+  return path.starts_with(root) && (path.size() == root.size() || root == "/" || path[root.size()] == '/');
+}
+
+bool lies_under_any(const std::string& path, const std::vector<std::string>& roots) {
+  return std::any_of(roots.begin(), roots.end(), [&](const std::string& root) { return lies_under(path, root); });
 }
 
 }  // namespace
@@ -275,136 +348,208 @@ bool lies_under(const std::string& path, const std::string& root) {
 UpdateStats SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& encoder, const UpdateOptions& options) {
   Impl& p = *impl_;
   p.check_encoder(encoder);
+  p.loaded_version = -1;  // our own writes do not change data_version
   UpdateStats stats;
+  IndexProgress progress;
+  try {
+    update(roots, encoder, options, stats, progress);
+  } catch (const Error& error) {
+    if (error.code() != Errc::kInterrupted) throw;
+    fail(Errc::kInterrupted, "{}: interrupted at file {} of {}; what is embedded so far is kept. Fix: the same command goes on from there", p.where,
+         progress.files, progress.all_files);
+  }
+  return stats;
+}
+
+void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& encoder, const UpdateOptions& options, UpdateStats& stats,
+                         IndexProgress& progress) {
+  const Impl& p = *impl_;
   ChunkOptions chunking = options.chunks;
   chunking.tokens = std::atoll(p.meta("chunk_tokens").c_str());
   chunking.overlap = std::atoll(p.meta("chunk_overlap").c_str());
   chunking.tokens = std::min(chunking.tokens, encoder.max_tokens() - encoder.tokenizer().special_tokens_around_one());
+  chunking.overlap = std::min(chunking.overlap, (chunking.tokens - 1) / 2);
 
-  std::vector<fs::path> found;
-  for (const fs::path& root : roots)
-    for (fs::path& path : walk_files(root)) found.push_back(std::move(path));
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  std::map<std::string, std::string> known;  // path to hash
+  std::map<std::string, KnownFile> known;  // by absolute path
   {
     Statement s(p.db, p.where, "SELECT path, hash FROM files");
-    while (s.step()) known[s.text(0)] = s.text(1);
+    while (s.step()) known[p.absolute(s.text(0))] = {s.text(0), s.text(1)};
   }
+  std::map<std::string, fs::path> found;  // by absolute path: as it was given
+  std::vector<std::string> root_paths, kept_paths;
+  const auto leave_out = [&](const fs::path& path, std::string_view reason) {
+    ++stats.skipped;
+    if (options.left_out) options.left_out(path, std::string(reason));
+  };
+  for (const fs::path& root : roots) {
+    const std::string absolute = absolute_path(root);
+    root_paths.push_back(absolute);
+    std::error_code error;
+    if (!fs::exists(root, error)) {
+      const auto there = std::count_if(known.begin(), known.end(), [&](const auto& file) { return lies_under(file.first, absolute); });
+      if (there > 0)
+        fail(Errc::kIo, "{}: it is gone; {} files of the index lay there. Fix: --remove takes them out of the index", root.string(), there);
+    }
+    WalkedFiles walked = walk_files(root);
+    for (fs::path& file : walked.files) found.emplace(absolute_path(file), std::move(file));
+    for (const auto& [folder, reason] : walked.unreadable) {
+      kept_paths.push_back(absolute_path(folder));
+      leave_out(folder, reason);
+    }
+  }
+  const std::string own = absolute_path(p.where);
+  for (const char* ending : {"", ".lock", "-journal", "-wal", "-shm"}) found.erase(own + ending);
+  progress.all_files = static_cast<std::int64_t>(found.size());
 
   std::vector<NewFile> pending;
-  std::int64_t waiting = 0;  // chunks to embed
-  IndexProgress progress{.all_files = static_cast<std::int64_t>(found.size())};
+  std::vector<std::string> texts;  // to embed, for `pending`
+  std::unordered_map<std::string, std::int64_t> row_of_hash;
+  Statement save(p.db, p.where, "INSERT INTO ready(hash, text, vector) VALUES (?, ?, ?)");
+  // Embeds `texts` block by block. All blocks but the last are put aside in the file, where the next update finds them if this one
+  // does not live to commit: a huge file loses one block, and still enters the index whole.
+  const auto embed = [&] {
+    const auto count = static_cast<std::int64_t>(texts.size());
+    Tensor vectors = Tensor::empty({count, p.width});
+    std::vector<std::string> hashes;
+    for (std::int64_t begin = 0; begin < count; begin += kBlockChunks) {
+      check_interrupt();
+      const std::int64_t size = std::min(kBlockChunks, count - begin);
+      const std::span<const std::string> block(texts.data() + begin, static_cast<std::size_t>(size));
+      const Tensor part = encoder.encode(block, TextRole::kDocument);
+      std::copy_n(part.data<float>(), part.elements(), vectors.mutable_row<float>(begin));
+      progress.chunks += size;
+      if (options.progress) options.progress(progress);
+      if (begin + size == count) break;
+      Transaction transaction(p.db, p.where, kWrite);
+      for (std::int64_t i = 0; i < size; ++i) {
+        const std::string& text = block[static_cast<std::size_t>(i)];
+        save.bind(1, std::string_view(content_hash(text))).bind(2, std::string_view(text));
+        save.bind_blob(3, part.row<float>(i), static_cast<std::size_t>(p.width) * sizeof(float)).run();
+      }
+      transaction.commit();
+    }
+    stats.embedded += count;
+    return vectors;
+  };
   const auto commit = [&] {
-    std::vector<std::string> texts;
-    for (const NewFile& file : pending)
-      for (const NewChunk& chunk : file.chunks)
-        if (chunk.vector.empty()) texts.push_back(chunk.text);
-    const Tensor vectors = encoder.encode(texts, TextRole::kDocument);
-    std::int64_t row = 0;
-    p.run("BEGIN IMMEDIATE");
-    for (NewFile& file : pending) {
+    const Tensor vectors = embed();
+    Transaction transaction(p.db, p.where, kWrite);
+    for (const NewFile& file : pending) {
       p.delete_file(file.path);
       Statement(p.db, p.where, "INSERT INTO files(path, hash) VALUES (?, ?)").bind(1, std::string_view(file.path)).bind(2, std::string_view(file.hash)).run();
       const std::int64_t id = sqlite3_last_insert_rowid(p.db);
       Statement insert(p.db, p.where, "INSERT INTO chunks(file, line, text, hash, vector) VALUES (?, ?, ?, ?, ?)");
       Statement words(p.db, p.where, "INSERT INTO words(rowid, text) VALUES (?, ?)");
       for (const NewChunk& chunk : file.chunks) {
-        const float* vector = chunk.vector.empty() ? vectors.row<float>(row++) : chunk.vector.data();
+        const float* vector = chunk.vector.empty() ? vectors.row<float>(chunk.row) : chunk.vector.data();
         insert.bind(1, id).bind(2, chunk.line).bind(3, std::string_view(chunk.text)).bind(4, std::string_view(chunk.hash));
         insert.bind_blob(5, vector, static_cast<std::size_t>(p.width) * sizeof(float)).run();
         words.bind(1, sqlite3_last_insert_rowid(p.db)).bind(2, std::string_view(chunk.text)).run();
       }
       ++(file.existed ? stats.updated : stats.added);
     }
-    p.run("COMMIT");
-    stats.embedded += row;
-    progress.chunks += row;
+    p.run("DELETE FROM ready");
+    transaction.commit();
     pending.clear();
-    waiting = 0;
-    if (options.progress) options.progress(progress);
+    texts.clear();
+    row_of_hash.clear();
   };
 
-  std::map<std::string, bool> present;
-  for (const fs::path& path : found) {
+  // A passage that stands anywhere in the index already, or was put aside, keeps its vector: files are renamed and copied.
+  std::optional<Statement> look_up[2];
+  look_up[0].emplace(p.db, p.where, "SELECT vector FROM chunks WHERE hash = ? AND text = ? LIMIT 1");
+  look_up[1].emplace(p.db, p.where, "SELECT vector FROM ready WHERE hash = ? AND text = ? LIMIT 1");
+  const auto find_vector = [&](NewChunk& chunk) {
+    for (std::optional<Statement>& s : look_up) {
+      s->bind(1, std::string_view(chunk.hash)).bind(2, std::string_view(chunk.text));
+      if (s->step()) {
+        const auto blob = s->blob(0);
+        if (blob.size() == static_cast<std::size_t>(p.width) * sizeof(float)) {
+          chunk.vector.resize(static_cast<std::size_t>(p.width));
+          std::memcpy(chunk.vector.data(), blob.data(), blob.size());
+        }
+      }
+      s->reset();
+      if (!chunk.vector.empty()) return;
+    }
+  };
+
+  for (const auto& [absolute, path] : found) {
     check_interrupt();
     ++progress.files;
-    const std::string name = path.generic_string();
     std::string text;
     try {
       text = read_text(path, options.max_file_bytes);
     } catch (const Error& error) {
       if (error.code() != Errc::kLimit && error.code() != Errc::kIo) throw;
-      ++stats.skipped;
+      // what cannot be read today may be there tomorrow: the index keeps what it has of it
+      if (error.code() == Errc::kIo) kept_paths.push_back(absolute);
+      leave_out(path, error.code() == Errc::kIo ? "cannot be read" : fmt::format("larger than {} bytes", options.max_file_bytes));
       continue;
     }
-    if (text.find('\0') < 8192) {
-      ++stats.skipped;
+    if (const std::string_view reason = not_text(text); !reason.empty()) {
+      leave_out(path, reason);
       continue;
     }
-    present[name] = true;
+    kept_paths.push_back(absolute);
     const std::string hash = content_hash(text);
-    const auto old = known.find(name);
-    if (old != known.end() && old->second == hash) {
+    const auto old = known.find(absolute);
+    if (old != known.end() && old->second.hash == hash) {
       ++stats.unchanged;
       continue;
     }
     stats.repaired += static_cast<std::int64_t>(repair_utf8(text));
-    std::unordered_map<std::string, std::vector<float>> vectors;  // of this file's chunks as they were
-    if (old != known.end()) {
-      Statement s(p.db, p.where, "SELECT chunks.hash, vector FROM chunks JOIN files ON files.id = chunks.file WHERE path = ?");
-      s.bind(1, std::string_view(name));
-      while (s.step()) {
-        const auto blob = s.blob(1);
-        std::vector<float> v(blob.size() / sizeof(float));
-        if (!blob.empty()) std::memcpy(v.data(), blob.data(), v.size() * sizeof(float));
-        if (static_cast<std::int64_t>(v.size()) == p.width) vectors[s.text(0)] = std::move(v);
-      }
-    }
-    NewFile file{name, hash, {}, old != known.end()};
+    NewFile file{old != known.end() ? old->second.path : p.stored(path), hash, {}, old != known.end()};
     for (const Chunk& c : chunk_text(text, encoder.tokenizer(), chunking)) {
       NewChunk chunk{c.line, text.substr(c.begin, c.end - c.begin), "", {}};
       chunk.hash = content_hash(chunk.text);
-      if (const auto it = vectors.find(chunk.hash); it != vectors.end()) {
-        chunk.vector = it->second;
+      if (const auto same = row_of_hash.find(chunk.hash); same != row_of_hash.end() && texts[static_cast<std::size_t>(same->second)] == chunk.text)
+        chunk.row = same->second;
+      else
+        find_vector(chunk);
+      if (chunk.row >= 0 || !chunk.vector.empty()) {
         ++stats.reused;
       } else {
-        ++waiting;
+        chunk.row = static_cast<std::int64_t>(texts.size());
+        row_of_hash[chunk.hash] = chunk.row;
+        texts.push_back(chunk.text);
       }
       file.chunks.push_back(std::move(chunk));
     }
     pending.push_back(std::move(file));
-    constexpr std::int64_t kBatchChunks = 512;
     constexpr std::size_t kBatchFiles = 1024;
-    if (waiting >= kBatchChunks || pending.size() >= kBatchFiles) commit();
+    if (static_cast<std::int64_t>(texts.size()) >= kBlockChunks || pending.size() >= kBatchFiles) commit();
+    if (options.progress) options.progress(progress);
   }
-  commit();
-  p.run("BEGIN IMMEDIATE");
-  for (const auto& [path, hash] : known) {
-    const bool under = std::any_of(roots.begin(), roots.end(), [&, &name = path](const fs::path& root) { return lies_under(name, prefix_of(root)); });
-    if (!under || present.contains(path)) continue;
-    p.delete_file(path);
+  if (!pending.empty()) commit();
+  std::sort(kept_paths.begin(), kept_paths.end());
+  Transaction transaction(p.db, p.where, kWrite);
+  for (const auto& [absolute, file] : known) {
+    if (!lies_under_any(absolute, root_paths)) continue;
+    // itself or a folder above it is kept
+    bool kept = false;
+    for (std::string at = absolute; !kept && !at.empty(); at.resize(at.rfind('/'))) kept = std::binary_search(kept_paths.begin(), kept_paths.end(), at);
+    if (kept) continue;
+    p.delete_file(file.path);
     ++stats.deleted;
   }
-  p.run("COMMIT");
-  return stats;
+  p.run("DELETE FROM ready");
+  transaction.commit();
 }
 
 std::int64_t SearchIndex::remove(std::span<const fs::path> paths) {
   Impl& p = *impl_;
-  std::vector<std::string> gone;
+  p.loaded_version = -1;
+  std::vector<std::string> roots, gone;
+  for (const fs::path& path : paths) roots.push_back(absolute_path(path));
+  Transaction transaction(p.db, p.where, kWrite);
   {
     Statement s(p.db, p.where, "SELECT path FROM files");
     while (s.step())
-      for (const fs::path& path : paths)
-        if (lies_under(s.text(0), prefix_of(path))) {
-          gone.push_back(s.text(0));
-          break;
-        }
+      if (lies_under_any(p.absolute(s.text(0)), roots)) gone.push_back(s.text(0));
   }
-  p.run("BEGIN IMMEDIATE");
   for (const std::string& path : gone) p.delete_file(path);
-  p.run("COMMIT");
+  transaction.commit();
   return static_cast<std::int64_t>(gone.size());
 }
 
@@ -436,9 +581,12 @@ std::string word_query(std::string_view text) {
 std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextEncoder& encoder, const SearchOptions& options) const {
   const Impl& p = *impl_;
   p.check_encoder(encoder);
+  const Tensor vector = encoder.encode({&query, 1}, TextRole::kQuery);
+  // One state of the file from here on, while another process may be writing.
+  const std::lock_guard one_at_a_time(p.searching);
+  Transaction transaction(p.db, p.where, kRead);
   p.load_vectors();
   const auto count = static_cast<std::int64_t>(p.ids.size());
-  const Tensor vector = encoder.encode({&query, 1}, TextRole::kQuery);
   std::vector<Scored> scored(static_cast<std::size_t>(count));
   const float* q = vector.data<float>();
   const float own = encoder.is_normalized() ? 1.0f : std::sqrt(kernels::dot(q, q, p.width));
@@ -477,10 +625,27 @@ std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextE
   Statement s(p.db, p.where, "SELECT path, line, text FROM chunks JOIN files ON files.id = chunks.file WHERE chunks.id = ?");
   for (const Scored& hit : scored) {
     s.bind(1, p.ids[static_cast<std::size_t>(hit.row)]);
-    if (s.step()) hits.push_back({hit.score, s.text(0), s.integer(1), s.text(2)});
+    if (s.step()) hits.push_back({hit.score, p.shown(s.text(0)), s.integer(1), s.text(2)});
     s.reset();
   }
   return hits;
+}
+
+void SearchIndex::verify() const {
+  const Impl& p = *impl_;
+  const std::lock_guard one_at_a_time(p.searching);
+  Transaction transaction(p.db, p.where, kRead);
+  for (const char* sql : {"PRAGMA integrity_check(1)", "PRAGMA foreign_key_check"}) {
+    Statement s(p.db, p.where, sql);
+    if (s.step() && s.text(0) != "ok") fail(Errc::kFormat, "{}: the file is damaged: {}. Fix: make the index anew.", p.where, s.text(0));
+  }
+  p.loaded_version = -1;
+  p.load_vectors();
+  for (std::int64_t i = 0; i < p.vectors.elements(); ++i)
+    if (!std::isfinite(p.vectors.data<float>()[i]))
+      fail(Errc::kFormat, "{}: the vector of passage {} holds a value that is no number. Fix: make the index anew.", p.where, p.ids[static_cast<std::size_t>(i / p.width)]);
+  // compares the word index with the texts; it is a write in form only
+  p.run("INSERT INTO words(words, rank) VALUES ('integrity-check', 1)");
 }
 
 std::int64_t SearchIndex::files() const { return impl_->number("SELECT count(*) FROM files"); }

@@ -22,11 +22,13 @@ struct UpdateOptions {
   ChunkOptions chunks;                                   // of a new index; an old one keeps its own
   std::uint64_t max_file_bytes = std::uint64_t{16} << 20;  // larger files are left out
   std::function<void(const IndexProgress&)> progress;
+  std::function<void(const std::filesystem::path&, const std::string& reason)> left_out;  // called for each of UpdateStats::skipped
 };
 
 struct UpdateStats {
-  std::int64_t added = 0, updated = 0, unchanged = 0, deleted = 0, skipped = 0;  // files; skipped: binary or too large
-  std::int64_t embedded = 0, reused = 0;                                         // chunks
+  std::int64_t added = 0, updated = 0, unchanged = 0, deleted = 0;  // files
+  std::int64_t skipped = 0;                 // files that are not text or too large, files and folders that cannot be read
+  std::int64_t embedded = 0, reused = 0;    // chunks; reused: of a changed file, with a vector that was there already
   std::int64_t repaired = 0;                                                     // invalid UTF-8 sequences
 };
 
@@ -37,7 +39,7 @@ struct SearchOptions {
 
 struct SearchHit {
   double score = 0;  // cosine; with hybrid the sum of reciprocal ranks
-  std::string file;
+  std::string file;  // relative to the working directory if it was indexed by a relative path, else absolute
   std::int64_t line = 1;
   std::string text;
 };
@@ -51,14 +53,20 @@ class SearchIndex {
   SearchIndex(SearchIndex&&) noexcept;
   ~SearchIndex();
 
-  // Brings the index to the state of these files and folders. Only what changed is embedded again; files that are gone from a
-  // folder given here are deleted. Commits batch by batch, each file whole: an interruption keeps what is committed.
+  // Brings the index to the state of these files and folders. Only passages that stand nowhere in the index yet are embedded;
+  // files that are gone from a folder given here are deleted (what cannot be read is kept as it was). Commits batch by batch,
+  // each file whole. An interruption (Errc::kInterrupted) or a kill keeps what is committed, and at most 128 passages
+  // are embedded again by the next update. Files that were named relatively are found again from any working directory.
   UpdateStats update(std::span<const std::filesystem::path> roots, const TextEncoder& encoder, const UpdateOptions& options = {});
   // Deletes files at or under these paths; returns how many.
   std::int64_t remove(std::span<const std::filesystem::path> paths);
 
-  // Best first; equal scores in the order of the chunks. Exact: every vector is looked at.
+  // Best first; equal scores in the order of the chunks. Exact: every vector is looked at. Sees one committed state of the
+  // file, the newest, also while another process writes. Safe from several threads.
   std::vector<SearchHit> search(const std::string& query, const TextEncoder& encoder, const SearchOptions& options = {}) const;
+
+  // Reads everything: the database's own checks, the word index against the texts, every vector. Throws Errc::kFormat.
+  void verify() const;
 
   std::int64_t files() const;
   std::int64_t chunks() const;
@@ -67,6 +75,8 @@ class SearchIndex {
   std::string identity() const;
 
  private:
+  void update(std::span<const std::filesystem::path> roots, const TextEncoder& encoder, const UpdateOptions& options, UpdateStats& stats,
+              IndexProgress& progress);
   struct Impl;
   explicit SearchIndex(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
