@@ -1,11 +1,13 @@
 #include "tasks/embed/embedder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/parallel.h"
 #include "base/utf8.h"
@@ -30,17 +32,38 @@ std::int64_t model_max_length(const ModelFolder& folder) {
   return value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < (1u << 24) ? value->get<std::int64_t>() : 0;
 }
 
-std::uint64_t content_hash(const Checkpoint& checkpoint) {
-  std::uint64_t h = 0xCBF29CE484222325u;
-  for (const std::string& name : checkpoint.names()) {
-    for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
-    const Tensor* t = checkpoint.find(name);
-    // a few bytes of every tensor tell two trainings apart
-    const std::size_t bytes = t->bytes(), step = std::max<std::size_t>(1, bytes / 64);
-    for (std::size_t i = 0; i < bytes; i += step) h = (h ^ std::to_integer<std::uint64_t>(t->raw()[i])) * 0x100000001B3u;
+// 64 bits over everything that a vector depends on.
+class Digest {
+ public:
+  void add(const void* data, std::size_t bytes) {
+    const auto* from = static_cast<const unsigned char*>(data);
+    for (; bytes >= 8; from += 8, bytes -= 8) {  // eight bytes at a time: weights are hundreds of megabytes
+      std::uint64_t word;
+      std::memcpy(&word, from, 8);
+      mix(word);
+    }
+    std::uint64_t rest = bytes;
+    std::memcpy(&rest, from, bytes);
+    mix(rest ^ (std::uint64_t{bytes} << 56));
   }
-  return h;
-}
+  void add(std::string_view text) {
+    mix(text.size());
+    add(text.data(), text.size());
+  }
+  void add_file(const std::filesystem::path& path) {
+    const auto file = MappedFile::open(path);
+    mix(file->bytes().size());
+    add(file->bytes().data(), file->bytes().size());
+  }
+  std::uint64_t value() const { return state_ ^ (state_ >> 29); }
+
+ private:
+  void mix(std::uint64_t word) {
+    state_ = (state_ ^ word) * 0x9E3779B97F4A7C15u;
+    state_ ^= state_ >> 32;
+  }
+  std::uint64_t state_ = 0xCBF29CE484222325u;
+};
 
 }  // namespace
 
@@ -52,7 +75,9 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
   std::shared_ptr<Embedder> e(new Embedder);
   e->pipeline_ = sentence_pipeline(folder);
   const ModelFolder body = transformer_folder(folder, e->pipeline_);
-  e->model_ = load_model(body).model;
+  LoadedModel loaded = load_model(body);
+  e->model_ = std::move(loaded.model);
+  e->unused_ = std::move(loaded.unused);
   e->tokenizer_ = Tokenizer::from_folder(body);
   e->head_ = std::make_unique<SentenceHead>(folder, e->pipeline_, e->model_->width());
   // the smallest of what the pipeline, the tokenizer and the position table allow
@@ -75,8 +100,33 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
     e->prompt_ = it->second;
     e->own_prompt_ = !options.prompt_name.empty();
   }
-  e->identity_ = fmt::format("{}-{:016x}-{}", folder.path().filename().string(), content_hash(Checkpoint::open(body)), e->max_tokens_);
+  e->folder_ = folder;
+  e->body_ = body;
   return e;
+}
+
+std::string Embedder::identity() const {
+  std::call_once(identified_, [&] {
+    Digest digest;
+    const Checkpoint checkpoint = Checkpoint::open(*body_);
+    for (const std::string& name : checkpoint.names()) {
+      const Tensor* t = checkpoint.find(name);
+      digest.add(name);
+      digest.add(t->raw(), t->bytes());
+    }
+    for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "added_tokens.json", "special_tokens_map.json",
+                             "sentence_bert_config.json"})
+      if (const auto file = body_->file(name)) digest.add_file(*file);
+    for (const char* name : {"modules.json", "config_sentence_transformers.json"})
+      if (const auto file = folder_->file(name)) digest.add_file(*file);
+    for (const SentenceModule& module : pipeline_.modules)
+      for (const char* name : {"config.json", "model.safetensors"})
+        if (const auto file = module.path.empty() ? std::nullopt : folder_->file(module.path + "/" + name)) digest.add_file(*file);
+    digest.add(prompt_);
+    digest.add(own_prompt_ ? "own prompt" : "");
+    identity_ = fmt::format("{:016x}-{}", digest.value(), max_tokens_);
+  });
+  return identity_;
 }
 
 const std::string& Embedder::prompt_for(TextRole role) const {
@@ -148,6 +198,7 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role, std::
   Tensor out = Tensor::empty({count, width()});
   float* to = out.mutable_data<float>();
   parallel_tasks(static_cast<std::int64_t>(batches.size()), [&](std::int64_t task, int) {
+    check_interrupt();
     const auto [first, last] = batches[static_cast<std::size_t>(task)];
     PackedTokens packed;
     std::vector<std::int64_t> lengths, prompts;

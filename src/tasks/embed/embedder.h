@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "formats/model_folder.h"
 #include "nn/registry.h"
 #include "nn/sentence_head.h"
 #include "tasks/embed/text_encoder.h"
@@ -28,11 +30,15 @@ class Embedder final : public TextEncoder {
   std::int64_t max_tokens() const override { return max_tokens_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   bool is_normalized() const override { return head_->is_normalized(); }
-  std::string identity() const override { return identity_; }
+  // Of the content: weights, tokenizer, modules, prompt and length, wherever the folder lies. Reads the weights the first time.
+  std::string identity() const override;
+  // Throws Errc::kInterrupted between two batches after a request_interrupt().
   Tensor encode(std::span<const std::string> texts, TextRole role = TextRole::kPlain) const override;
   // The same, telling which texts were cut (truncated may be null).
   Tensor encode(std::span<const std::string> texts, TextRole role, std::vector<std::uint8_t>* truncated) const;
 
+  // Tensors of the files that the model does not need.
+  const std::vector<std::string>& unused() const { return unused_; }
   const Model& model() const { return *model_; }
   const SentenceHead& head() const { return *head_; }
   const SentencePipeline& pipeline() const { return pipeline_; }
@@ -45,7 +51,11 @@ class Embedder final : public TextEncoder {
   SentencePipeline pipeline_;
   std::unique_ptr<SentenceHead> head_;
   std::int64_t max_tokens_ = 0;
-  std::string identity_, prompt_;
+  std::optional<ModelFolder> folder_, body_;
+  std::vector<std::string> unused_;
+  mutable std::once_flag identified_;
+  mutable std::string identity_;
+  std::string prompt_;
   bool own_prompt_ = false;
 };
 
