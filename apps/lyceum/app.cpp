@@ -104,7 +104,7 @@ bool LineReader::next(std::string& line) {
   if (jsonl_) {
     const std::string where = fmt::format("{}: line {}", name_, lines_);
     const Json object = parse_json(line, where);
-    line = JsonFields(object, where).text(field_.c_str());
+    line = JsonFields(object, where).text(field_);
   }
   return true;
 }

@@ -123,7 +123,7 @@ std::vector<TemplatePiece> parse_template(const JsonFields& f, const char* key) 
       const std::string name = s.text("id");
       piece.type_id = static_cast<std::int32_t>(s.integer("type_id", 0, 0, kMostIds));
       const JsonFields tokens = f.object("special_tokens");
-      const JsonFields entry = tokens.object(name.c_str());
+      const JsonFields entry = tokens.object(name);
       for (const Json& id : entry.array("ids")) {
         if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds)) entry.wrong("ids", "a list of ids");
         piece.ids.push_back(id.get<std::int32_t>());
@@ -156,7 +156,7 @@ std::map<std::int32_t, std::string> parse_vocabulary(const JsonFields& model) {
   const JsonFields vocab = model.object("vocab");
   for (const auto& [token, id] : model.at("vocab").items()) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds))
-      vocab.wrong(token.c_str(), fmt::format("an id from 0 to {}", kMostIds - 1));
+      vocab.wrong(token, fmt::format("an id from 0 to {}", kMostIds - 1));
     if (const auto [it, fresh] = vocabulary.emplace(id.get<std::int32_t>(), token); !fresh)
       fail(Errc::kFormat, "{}: '{}' and '{}' have the same id {}", vocab.where(), it->second, token, it->first);
   }
