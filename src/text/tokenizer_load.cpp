@@ -129,6 +129,9 @@ std::vector<TemplatePiece> parse_template(const JsonFields& f, const char* key) 
         piece.ids.push_back(id.get<std::int32_t>());
       }
     }
+    for (const TemplatePiece& earlier : pieces)
+      if (piece.sequence >= 0 && earlier.sequence == piece.sequence)
+        fail(Errc::kUnsupported, "{}: '{}': found one text twice, expected it once", f.where(), key);
     pieces.push_back(std::move(piece));
   }
   return pieces;
@@ -261,7 +264,7 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_vocabulary(std::string_view tex
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const ModelFolder& folder) {
-  if (const auto file = folder.file("tokenizer.json")) return from_json(read_text(*file, std::uint64_t{1} << 28), file->string());
+  if (const auto file = folder.file("tokenizer.json")) return from_json(read_text(*file, JsonLimits().bytes), file->string());
   const auto vocabulary = folder.file("vocab.txt");
   if (!vocabulary) fail(Errc::kIo, "{}: found neither tokenizer.json nor vocab.txt", folder.path().string());
   VocabularyOptions options;
