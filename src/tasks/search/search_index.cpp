@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -29,17 +30,22 @@ namespace {
 constexpr int kApplicationId = 0x4C594345;  // "LYCE"
 constexpr int kVersion = 1;
 
-constexpr const char* kSchema = R"(
-CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, hash TEXT NOT NULL);
-CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE, line INTEGER NOT NULL,
-  text TEXT NOT NULL, hash TEXT NOT NULL, vector BLOB NOT NULL);
-CREATE INDEX chunks_of_file ON chunks(file);
-CREATE INDEX chunks_by_hash ON chunks(hash);
-CREATE TABLE ready(hash TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL);
-CREATE INDEX ready_by_hash ON ready(hash);
-CREATE VIRTUAL TABLE words USING fts5(text, content='chunks', content_rowid='id');
-)";
+struct SchemaObject {
+  const char* name;
+  const char* sql;
+};
+constexpr SchemaObject kSchema[] = {
+    {"meta", "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)"},
+    {"files", "CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, hash TEXT NOT NULL)"},
+    {"chunks",
+     "CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE, line INTEGER NOT NULL,\n"
+     "  text TEXT NOT NULL, hash TEXT NOT NULL, vector BLOB NOT NULL)"},
+    {"chunks_of_file", "CREATE INDEX chunks_of_file ON chunks(file)"},
+    {"chunks_by_hash", "CREATE INDEX chunks_by_hash ON chunks(hash)"},
+    // vectors of a file that is not whole yet
+    {"ready", "CREATE TABLE ready(hash TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL)"},
+    {"ready_by_hash", "CREATE INDEX ready_by_hash ON ready(hash)"},
+    {"words", "CREATE VIRTUAL TABLE words USING fts5(text, content='chunks', content_rowid='id')"}};
 
 // 128 bits of a text, as hexadecimal digits: tells whether it changed.
 std::string content_hash(std::string_view text) {
@@ -141,14 +147,6 @@ struct SearchIndex::Impl {
     if (lock >= 0) ::close(lock);  // the lock goes with the descriptor, also when the process is killed
   }
   void run(const char* sql) const { Statement(db, where, sql).run(); }
-  void script(const char* sql) const {
-    char* message = nullptr;
-    if (sqlite3_exec(db, sql, nullptr, nullptr, &message) == SQLITE_OK) return;
-    const std::string text = message == nullptr ? "unknown error" : message;
-    sqlite3_free(message);
-    fail(sqlite3_errcode(db) == SQLITE_NOTADB ? Errc::kFormat : Errc::kIo, "{}: {}", where,
-         sqlite3_errcode(db) == SQLITE_NOTADB ? "this is not a search index" : text);
-  }
   std::int64_t number(const char* sql) const {
     Statement s(db, where, sql);
     return s.step() ? s.integer(0) : 0;
@@ -171,15 +169,38 @@ struct SearchIndex::Impl {
     Statement(db, where, "DELETE FROM files WHERE path = ?").bind(1, std::string_view(path)).run();  // its chunks go with it
   }
 
+  // A file from elsewhere could hold views that never end and triggers under our names: only what we made is read.
+  void check_schema() const {
+    std::size_t ours = 0;
+    Statement s(db, where, "SELECT type, name, sql FROM sqlite_schema");
+    while (s.step()) {
+      const std::string type = s.text(0), name = s.text(1), sql = s.text(2);
+      const auto known = std::find_if(std::begin(kSchema), std::end(kSchema), [&](const SchemaObject& o) { return name == o.name; });
+      const bool of_words = type == "table" && name.starts_with("words_") && sql.starts_with("CREATE TABLE");  // FTS5's own
+      const bool automatic = type == "index" && sql.empty();
+      const bool as_made = known != std::end(kSchema) && sql == known->sql;
+      if (!as_made && !of_words && !automatic) fail(Errc::kFormat, "{}: found the {} '{}', which is not of a search index", where, type, name);
+      ours += as_made;
+    }
+    if (ours != std::size(kSchema)) fail(Errc::kFormat, "{}: some tables of a search index are missing", where);
+  }
+
+  std::int64_t meta_number(const char* key, std::int64_t low, std::int64_t high) const {
+    const std::string text = meta(key);
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < low || value > high)
+      fail(Errc::kFormat, "{}: '{}': found '{}', expected a number from {} to {}", where, key, text, low, high);
+    return value;
+  }
+
   void check_kind() {
     const std::int64_t id = number("PRAGMA application_id"), version = number("PRAGMA user_version");
     if (id != kApplicationId) fail(Errc::kFormat, "{}: this is an SQLite file, but not a search index", where);
     if (version != kVersion)
       fail(Errc::kFormat, "{}: found version {} of the index, expected {}. Fix: make it anew with `lyceum index`.", where, version, kVersion);
-    const std::string text = meta("width");
-    char* end = nullptr;
-    width = std::strtoll(text.c_str(), &end, 10);
-    if (text.empty() || *end != '\0' || width < 1 || width > (1 << 20)) fail(Errc::kFormat, "{}: 'width': found '{}', expected a number", where, text);
+    check_schema();
+    width = meta_number("width", 1, 1 << 20);
   }
 
   void check_encoder(const TextEncoder& encoder) const {
@@ -204,6 +225,9 @@ struct SearchIndex::Impl {
       if (blob.size() != static_cast<std::size_t>(width) * sizeof(float) || static_cast<std::int64_t>(ids.size()) >= count)
         fail(Errc::kFormat, "{}: the vector of passage {} has {} bytes, expected {}", where, s.integer(0), blob.size(), static_cast<std::size_t>(width) * sizeof(float));
       std::memcpy(vectors.mutable_row<float>(static_cast<std::int64_t>(ids.size())), blob.data(), blob.size());
+      const float* row = vectors.row<float>(static_cast<std::int64_t>(ids.size()));
+      if (!std::all_of(row, row + width, [](float v) { return std::isfinite(v); }))
+        fail(Errc::kFormat, "{}: the vector of passage {} holds values that are not finite", where, s.integer(0));
       ids.push_back(s.integer(0));
     }
     loaded_version = version;
@@ -273,6 +297,8 @@ SearchIndex SearchIndex::open(const fs::path& path) {
 }
 
 SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncoder& encoder, const ChunkOptions& chunks) {
+  std::error_code error;
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) fail(Errc::kIo, "{}: found no regular file there, expected a search index", path.string());
   auto impl = std::make_unique<Impl>();
   impl->where = path.string();
   impl->folder = folder_of(path);
@@ -287,7 +313,7 @@ SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncode
   // No tables: a new file, or one whose first writer was killed before it got anywhere.
   if (impl->number("SELECT count(*) FROM sqlite_schema") == 0) {
     Transaction transaction(impl->db, impl->where, kWrite);
-    impl->script(kSchema);
+    for (const SchemaObject& object : kSchema) impl->run(object.sql);
     impl->set_meta("width", std::to_string(encoder.width()));
     impl->set_meta("identity", encoder.identity());
     impl->set_meta("chunk_tokens", std::to_string(chunks.tokens));
@@ -365,10 +391,15 @@ void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& enc
                          IndexProgress& progress) {
   const Impl& p = *impl_;
   ChunkOptions chunking = options.chunks;
-  chunking.tokens = std::atoll(p.meta("chunk_tokens").c_str());
-  chunking.overlap = std::atoll(p.meta("chunk_overlap").c_str());
-  chunking.tokens = std::min(chunking.tokens, encoder.max_tokens() - encoder.tokenizer().special_tokens_around_one());
-  chunking.overlap = std::min(chunking.overlap, (chunking.tokens - 1) / 2);
+  constexpr std::int64_t kMostTokens = 1 << 24;
+  chunking.tokens = p.meta_number("chunk_tokens", 8, kMostTokens);
+  chunking.overlap = p.meta_number("chunk_overlap", 0, kMostTokens);
+  const std::int64_t room = encoder.max_tokens() - encoder.tokenizer().special_tokens_around_one();
+  if (room < 8) fail(Errc::kData, "{}: the model takes {} tokens of a passage, expected at least 8", p.where, room);
+  if (room < chunking.tokens) {
+    chunking.tokens = room;
+    chunking.overlap = std::min(chunking.overlap, (room - 1) / 2);
+  }
 
   std::map<std::string, KnownFile> known;  // by absolute path
   {
@@ -634,18 +665,17 @@ std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextE
 void SearchIndex::verify() const {
   const Impl& p = *impl_;
   const std::lock_guard one_at_a_time(p.searching);
-  Transaction transaction(p.db, p.where, kRead);
+  const bool query_only = p.number("PRAGMA query_only") != 0;
+  p.run("PRAGMA query_only = OFF");  // the check of the word index is a write in form; it is taken back
+  Transaction transaction(p.db, p.where, kWrite);
   for (const char* sql : {"PRAGMA integrity_check(1)", "PRAGMA foreign_key_check"}) {
     Statement s(p.db, p.where, sql);
     if (s.step() && s.text(0) != "ok") fail(Errc::kFormat, "{}: the file is damaged: {}. Fix: make the index anew.", p.where, s.text(0));
   }
   p.loaded_version = -1;
   p.load_vectors();
-  for (std::int64_t i = 0; i < p.vectors.elements(); ++i)
-    if (!std::isfinite(p.vectors.data<float>()[i]))
-      fail(Errc::kFormat, "{}: the vector of passage {} holds a value that is no number. Fix: make the index anew.", p.where, p.ids[static_cast<std::size_t>(i / p.width)]);
-  // compares the word index with the texts; it is a write in form only
-  p.run("INSERT INTO words(words, rank) VALUES ('integrity-check', 1)");
+  p.run("INSERT INTO words(words, rank) VALUES ('integrity-check', 1)");  // compares it with the texts
+  if (query_only) p.run("PRAGMA query_only = ON");
 }
 
 std::int64_t SearchIndex::files() const { return impl_->number("SELECT count(*) FROM files"); }
