@@ -1,6 +1,7 @@
 #include "formats/npy.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,6 +204,10 @@ NpyRowWriter::NpyRowWriter(std::filesystem::path path, std::int64_t width, bool 
   head += "\n";
   descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_errno(part_, "open it");
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {  // gone with the descriptor, also when the process is killed
+    ::close(descriptor_);
+    fail(Errc::kIo, "{}: another process is writing to it. Fix: wait for it to end.", part_.string());
+  }
   struct stat info {};
   if (::fstat(descriptor_, &info) != 0) fail_errno(part_, "read its size");
   if (resume && info.st_size >= static_cast<off_t>(kHeaderBytes)) {

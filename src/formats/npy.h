@@ -24,7 +24,7 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor);
 // count and at most one that does not: with `resume`, the next writer goes on behind the last whole row.
 class NpyRowWriter {
  public:
-  // `identity` names what the rows are made with: resuming with another is Errc::kData.
+  // `identity` names what the rows are made with: resuming with another is Errc::kData. Two writers of one file: Errc::kIo.
   NpyRowWriter(std::filesystem::path path, std::int64_t width, bool resume, const std::string& identity);
   ~NpyRowWriter();
   NpyRowWriter(const NpyRowWriter&) = delete;
