@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/registry.h"
-#include "nn/sentence_head.h"
+#include "nn/sentence_model.h"
 #include "tasks/embed/text_encoder.h"
 
 namespace lyceum {
