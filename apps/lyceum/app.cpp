@@ -4,7 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -69,13 +72,11 @@ LineReader::LineReader(const InputOptions& options, const Common& common) : text
   name_ = from_stdin_ ? "standard input" : file.empty() ? "text" : file;
   jsonl_ = file.ends_with(".jsonl");
   if (from_stream_ && !from_stdin_) {
+    std::error_code error;
+    if (std::filesystem::is_directory(file, error)) fail(Errc::kIo, "{}: found a folder, expected a file with a text a line", file);
+    errno = 0;
     file_.open(file, std::ios::binary);
-    if (!file_ || file_.peek() == std::ifstream::traits_type::eof()) {
-      if (::access(file.c_str(), R_OK) != 0) fail(Errc::kIo, "{}: cannot open it: {}", file, std::strerror(errno));
-      file_.clear();
-      char probe;
-      file_.read(&probe, 0);
-    }
+    if (!file_) fail(Errc::kIo, "{}: cannot open it: {}", file, std::strerror(errno));
   }
 }
 
@@ -85,10 +86,21 @@ bool LineReader::read(std::string& line) {
     line = texts_[index_++];
     return true;
   }
+  constexpr std::size_t kLongestLine = std::size_t{1} << 28;  // /dev/zero has no end of line
   std::istream& in = from_stdin_ ? std::cin : file_;
-  if (!std::getline(in, line)) {
+  char part[4096];
+  line.clear();
+  while (true) {
+    in.getline(part, sizeof part);
+    const auto got = static_cast<std::size_t>(in.gcount());
     if (in.bad()) fail(Errc::kIo, "{}: cannot read it", name_);
-    return false;
+    const bool ended = !in.eof() && !in.fail();  // gcount() counts the end of line too
+    line.append(part, ended ? got - 1 : got);
+    if (ended) break;
+    if (in.eof() && line.empty()) return false;
+    if (in.eof()) break;
+    in.clear();  // the line goes on
+    if (line.size() > kLongestLine) fail(Errc::kLimit, "{}: line {} has more than {} bytes", name_, lines_ + 1, kLongestLine);
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
   return true;
@@ -104,7 +116,7 @@ bool LineReader::next(std::string& line) {
   if (jsonl_) {
     const std::string where = fmt::format("{}: line {}", name_, lines_);
     const Json object = parse_json(line, where);
-    line = JsonFields(object, where).text(field_.c_str());
+    line = JsonFields(object, where).text(field_);
   }
   return true;
 }

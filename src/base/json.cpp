@@ -9,10 +9,13 @@
 namespace lyceum {
 namespace {
 
-std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string cut_short(std::string text) {
   if (text.size() > 60) text = text.substr(0, 57) + "...";
   return text;
+}
+
+std::string shown(const Json& value) {
+  return cut_short(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -54,42 +57,42 @@ JsonFields::JsonFields(const Json& object, std::string where) : object_(&object)
     fail(Errc::kFormat, "{}: found {}, expected a JSON object", where_, shown(object));
 }
 
-const Json* JsonFields::find(const char* key) const {
+const Json* JsonFields::find(const std::string& key) const {
   const auto it = object_->find(key);
   return it == object_->end() || it->is_null() ? nullptr : &*it;
 }
 
-bool JsonFields::has(const char* key) const { return find(key) != nullptr; }
+bool JsonFields::has(const std::string& key) const { return find(key) != nullptr; }
 
-const Json& JsonFields::at(const char* key) const {
+const Json& JsonFields::at(const std::string& key) const {
   const Json* value = find(key);
-  if (value == nullptr) fail(Errc::kFormat, "{}: key '{}' is missing", where_, key);
+  if (value == nullptr) fail(Errc::kFormat, "{}: key '{}' is missing", where_, cut_short(key));
   return *value;
 }
 
-void JsonFields::wrong(const char* key, const std::string& expected) const {
+void JsonFields::wrong(const std::string& key, const std::string& expected) const {
   const Json* value = find(key);
-  fail(Errc::kFormat, "{}: '{}': found {}, expected {}", where_, key, value ? shown(*value) : "nothing", expected);
+  fail(Errc::kFormat, "{}: '{}': found {}, expected {}", where_, cut_short(key), value ? shown(*value) : "nothing", expected);
 }
 
-std::string JsonFields::text(const char* key) const {
+std::string JsonFields::text(const std::string& key) const {
   const Json& value = at(key);
   if (!value.is_string()) wrong(key, "a string");
   return value.get<std::string>();
 }
 
-std::string JsonFields::text(const char* key, std::string fallback) const {
+std::string JsonFields::text(const std::string& key, std::string fallback) const {
   return has(key) ? text(key) : std::move(fallback);
 }
 
-bool JsonFields::boolean(const char* key, bool fallback) const {
+bool JsonFields::boolean(const std::string& key, bool fallback) const {
   const Json* value = find(key);
   if (value == nullptr) return fallback;
   if (!value->is_boolean()) wrong(key, "true or false");
   return value->get<bool>();
 }
 
-std::int64_t JsonFields::integer(const char* key, std::int64_t low, std::int64_t high) const {
+std::int64_t JsonFields::integer(const std::string& key, std::int64_t low, std::int64_t high) const {
   const Json& value = at(key);
   const auto expected = [&] { return fmt::format("a whole number from {} to {}", low, high); };
   if (!value.is_number_integer()) wrong(key, expected());
@@ -100,12 +103,12 @@ std::int64_t JsonFields::integer(const char* key, std::int64_t low, std::int64_t
   return number;
 }
 
-std::int64_t JsonFields::integer(const char* key, std::int64_t fallback, std::int64_t low,
+std::int64_t JsonFields::integer(const std::string& key, std::int64_t fallback, std::int64_t low,
                                  std::int64_t high) const {
   return has(key) ? integer(key, low, high) : fallback;
 }
 
-double JsonFields::number(const char* key, double fallback, double low, double high) const {
+double JsonFields::number(const std::string& key, double fallback, double low, double high) const {
   const Json* value = find(key);
   if (value == nullptr) return fallback;
   const double number = value->is_number() ? value->get<double>() : std::nan("");
@@ -113,17 +116,17 @@ double JsonFields::number(const char* key, double fallback, double low, double h
   return number;
 }
 
-JsonFields JsonFields::object(const char* key) const {
+JsonFields JsonFields::object(const std::string& key) const {
   return JsonFields(at(key), where_ + ": '" + key + "'");
 }
 
-const Json& JsonFields::array(const char* key) const {
+const Json& JsonFields::array(const std::string& key) const {
   const Json& value = at(key);
   if (!value.is_array()) wrong(key, "a list");
   return value;
 }
 
-std::vector<std::string> JsonFields::texts(const char* key) const {
+std::vector<std::string> JsonFields::texts(const std::string& key) const {
   std::vector<std::string> out;
   for (const Json& item : array(key)) {
     if (!item.is_string()) wrong(key, "a list of strings");

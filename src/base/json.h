@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 
 struct JsonLimits {
   int depth = 64;                            // nesting bombs
-  std::uint64_t bytes = std::uint64_t{1} << 28;
+  std::uint64_t bytes = std::uint64_t{1} << 26;  // the parsed form takes up to twenty times as much
 };
 
 // Throws Errc::kFormat with `what`, the position and the reason: not JSON, nested too deep, a key that stands twice.
@@ -29,22 +29,22 @@ class JsonFields {
  public:
   JsonFields(const Json& object, std::string where);
 
-  bool has(const char* key) const;  // present and not null
-  const Json* find(const char* key) const;
-  const Json& at(const char* key) const;  // Errc::kFormat when missing
+  bool has(const std::string& key) const;  // present and not null
+  const Json* find(const std::string& key) const;
+  const Json& at(const std::string& key) const;  // Errc::kFormat when missing
   const std::string& where() const { return where_; }
 
-  std::string text(const char* key) const;
-  std::string text(const char* key, std::string fallback) const;
-  bool boolean(const char* key, bool fallback) const;
-  std::int64_t integer(const char* key, std::int64_t low, std::int64_t high) const;
-  std::int64_t integer(const char* key, std::int64_t fallback, std::int64_t low, std::int64_t high) const;
-  double number(const char* key, double fallback, double low, double high) const;  // NaN is never inside
-  JsonFields object(const char* key) const;
-  const Json& array(const char* key) const;
-  std::vector<std::string> texts(const char* key) const;
+  std::string text(const std::string& key) const;
+  std::string text(const std::string& key, std::string fallback) const;
+  bool boolean(const std::string& key, bool fallback) const;
+  std::int64_t integer(const std::string& key, std::int64_t low, std::int64_t high) const;
+  std::int64_t integer(const std::string& key, std::int64_t fallback, std::int64_t low, std::int64_t high) const;
+  double number(const std::string& key, double fallback, double low, double high) const;  // NaN is never inside
+  JsonFields object(const std::string& key) const;
+  const Json& array(const std::string& key) const;
+  std::vector<std::string> texts(const std::string& key) const;
 
-  [[noreturn]] void wrong(const char* key, const std::string& expected) const;
+  [[noreturn]] void wrong(const std::string& key, const std::string& expected) const;
 
  private:
   const Json* object_;

@@ -59,14 +59,14 @@ Checkpoint Checkpoint::open(const ModelFolder& folder) {
   const JsonFields map = fields.object("weight_map");
   std::set<std::string> shards;
   for (const auto& [name, value] : fields.at("weight_map").items()) {
-    const std::string shard = map.text(name.c_str());
+    const std::string shard = map.text(name);
     if (shard.empty() || shard.find('/') != std::string::npos || shard.find('\\') != std::string::npos || shard.find('\0') != std::string::npos ||
         shard == "." || shard == "..")
       fail(Errc::kFormat, "{}: 'weight_map': '{}' lies in '{}', expected the plain name of a file in this folder", c.where_, name, shard);
     shards.insert(shard);
   }
   for (const std::string& shard : shards) {
-    const auto path = folder.file(shard.c_str());
+    const auto path = folder.file(shard);
     if (!path) fail(Errc::kIo, "{}: the shard '{}' is missing", c.where_, shard);
     c.add_file(*path);
   }
@@ -96,7 +96,8 @@ Tensor Checkpoint::take(const std::string& name, const Shape& shape) const {
   const Tensor* tensor = find(name);
   if (tensor == nullptr) {
     std::vector<std::pair<std::size_t, std::string>> near;
-    for (const auto& [other, item] : items_) near.emplace_back(edit_distance(name, other), other);
+    for (const auto& [other, item] : items_)  // of about its length: a hostile file's names may be long
+      if (other.size() <= 2 * name.size()) near.emplace_back(edit_distance(name, other), other);
     std::sort(near.begin(), near.end());
     std::string names;
     for (std::size_t i = 0; i < std::min<std::size_t>(3, near.size()); ++i) names += (i ? ", '" : "'") + near[i].second + "'";

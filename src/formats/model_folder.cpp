@@ -46,13 +46,14 @@ std::optional<fs::path> cached_snapshot(const std::string& full_name, const std:
   folder.replace(folder.find('/'), 1, "--");
   const fs::path base = hub_cache() / folder;
   std::string commit = revision;
-  if (const fs::path ref = base / "refs" / revision; present(ref) && fs::is_regular_file(ref)) {
+  std::error_code error;
+  if (const fs::path ref = base / "refs" / revision; fs::is_regular_file(ref, error)) {
     commit = read_text(ref, 4096);
     while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r')) commit.pop_back();
   }
   const bool plain = !commit.empty() && commit.find('/') == std::string::npos && commit != "." && commit != "..";
   const fs::path snapshot = base / "snapshots" / commit;
-  if (plain && fs::is_directory(snapshot)) return snapshot;
+  if (plain && fs::is_directory(snapshot, error)) return snapshot;
   return std::nullopt;
 }
 

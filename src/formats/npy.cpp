@@ -144,7 +144,11 @@ NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& what) {
         }
         if (sizes.size() > Shape::kMaxDims) fail(Errc::kFormat, "{}: 'shape': more than {} dimensions", what, Shape::kMaxDims);
       }
-      header.shape = Shape(sizes);
+      try {
+        header.shape = Shape(sizes);
+      } catch (const Error& error) {
+        fail(Errc::kFormat, "{}: {}", what, error.what());
+      }
       has_shape = true;
     } else {
       fail(Errc::kFormat, "{}: found the key '{}' (twice?), expected descr, fortran_order and shape", what, key);
@@ -180,11 +184,21 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   file.commit();
 }
 
+namespace {
+
+std::uint64_t hash_of(const std::string& text) {
+  std::uint64_t h = 0xCBF29CE484222325u;
+  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+  return h;
+}
+
+}  // namespace
+
 // PART: kHeaderBytes with the identity, then rows. The header becomes a .npy header in finish(), just before the rename.
 NpyRowWriter::NpyRowWriter(std::filesystem::path path, std::int64_t width, bool resume, const std::string& identity)
     : path_(std::move(path)), part_(path_), width_(width) {
   part_ += ".part";
-  std::string head = "lyceum rows 1 " + std::to_string(width) + " " + identity;
+  std::string head = fmt::format("lyceum rows 1 {} {:016x} {}", width, hash_of(identity), identity);  // long ones are cut
   head.resize(kHeaderBytes - 1, ' ');
   head += "\n";
   descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -194,12 +208,12 @@ NpyRowWriter::NpyRowWriter(std::filesystem::path path, std::int64_t width, bool 
   if (resume && info.st_size >= static_cast<off_t>(kHeaderBytes)) {
     std::string found(kHeaderBytes, '\0');
     if (::pread(descriptor_, found.data(), kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes)) fail_errno(part_, "read it");
-    // killed between the last row and the rename: complete, and only the name is missing
-    if (found != head && !found.starts_with(kMagic))
-      fail(Errc::kData, "{}: was begun with another model or other options ('{}'). Fix: without --resume it is written anew.", part_.string(),
-           found.substr(0, found.find_last_not_of(" \n") + 1));
     const auto row_bytes = static_cast<off_t>(width * 4);
     rows_ = (info.st_size - static_cast<off_t>(kHeaderBytes)) / row_bytes;
+    // killed between the last row and the rename: complete, and only the name is missing
+    if (found != head && found != header_text("<f4", std::to_string(rows_) + ", " + std::to_string(width)))
+      fail(Errc::kData, "{}: was begun with another model or other options ('{}'). Fix: without --resume it is written anew.", part_.string(),
+           found.substr(0, found.find_last_not_of(" \n") + 1));
     if (::ftruncate(descriptor_, static_cast<off_t>(kHeaderBytes) + rows_ * row_bytes) != 0) fail_errno(part_, "cut it");
     if (::lseek(descriptor_, 0, SEEK_END) < 0) fail_errno(part_, "seek in it");
     return;

@@ -12,7 +12,8 @@ namespace lyceum {
 namespace {
 
 constexpr std::uint64_t kMostHeader = 100'000'000;  // the reference's limit
-constexpr std::size_t kMostTensors = 1'000'000;
+constexpr std::size_t kMostTensors = 200'000;  // of one file; the largest published models have some hundreds
+constexpr std::size_t kLongestName = 4096;     // bytes; names stand in messages
 
 // A header is JSON of objects three deep. Its parse tree takes some thirty times the text: bound what is worth parsing.
 Json parse_header(std::string_view text, const std::string& what) {
@@ -23,6 +24,8 @@ Json parse_header(std::string_view text, const std::string& what) {
 }
 
 SafetensorsEntry parse_entry(const std::string& name, const Json& value, std::size_t data_begin, const std::string& what) {
+  if (name.size() > kLongestName)
+    fail(Errc::kFormat, "{}: found a tensor's name of {} bytes, expected at most {}", what, name.size(), kLongestName);
   const JsonFields fields(value, what + ": tensor '" + name + "'");
   SafetensorsEntry entry;
   entry.name = name;
@@ -76,7 +79,7 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> bytes, const std:
       continue;
     }
     const JsonFields metadata(value, what + ": __metadata__");
-    for (const auto& [key, item] : value.items()) header.metadata[key] = metadata.text(key.c_str());
+    for (const auto& [key, item] : value.items()) header.metadata[key] = metadata.text(key);
   }
   std::sort(header.entries.begin(), header.entries.end(), [](const auto& a, const auto& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);

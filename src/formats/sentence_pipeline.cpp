@@ -23,9 +23,12 @@ SentenceModule pooling(const ModelFolder& folder, const std::string& path) {
   const auto file = folder.require(in(path, "config.json"));
   const Json json = read_json(file);
   const JsonFields f(json, file.string());
-  const auto add = [&](const std::string& mode) {
+  const auto add = [&](std::string mode) {
+    if (mode == "mean_sqrt_len_tokens") mode = "mean_sqrt_len";  // since version 6 of the library
     if (std::find(std::begin(kModes), std::end(kModes), mode) == std::end(kModes))
       fail(Errc::kUnsupported, "{}: 'pooling_mode': found '{}', expected cls, max, mean, mean_sqrt_len, weightedmean or lasttoken", f.where(), mode);
+    if (std::find(m.modes.begin(), m.modes.end(), mode) != m.modes.end())
+      fail(Errc::kUnsupported, "{}: 'pooling_mode': found '{}' twice, expected each mode once", f.where(), mode);
     m.modes.push_back(mode);
   };
   if (const Json* mode = f.find("pooling_mode"); mode != nullptr && mode->is_array()) {
@@ -49,6 +52,9 @@ SentenceModule dense(const ModelFolder& folder, const std::string& path) {
   m.in_features = f.integer("in_features", 1, kMost);
   m.out_features = f.integer("out_features", 1, kMost);
   m.bias = f.boolean("bias", true);
+  for (const char* key : {"module_input_name", "module_output_name"})
+    if (const std::string name = f.text(key, "sentence_embedding"); name != "sentence_embedding")
+      fail(Errc::kUnsupported, "{}: '{}': found '{}', expected sentence_embedding", f.where(), key, name);
   const std::string name = f.text("activation_function", "torch.nn.modules.activation.Tanh");
   m.activation = name.substr(name.rfind('.') == std::string::npos ? 0 : name.rfind('.') + 1);
   return m;
@@ -91,6 +97,9 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
            first ? "first" : "behind the first");
     if (kind == "Transformer") {
       p.transformer_path = path;
+    } else if ((kind == "Pooling") != p.modules.empty()) {  // what follows works on its vectors
+      fail(Errc::kUnsupported, "{}: found the module '{}' {}, expected one Pooling behind the Transformer and only there", modules->string(),
+           type, p.modules.empty() ? "there" : "later");
     } else if (kind == "Pooling") {
       p.modules.push_back(pooling(folder, path));
     } else if (kind == "Dense") {
@@ -102,6 +111,7 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
     }
     first = false;
   }
+  if (p.modules.empty()) fail(Errc::kUnsupported, "{}: found a Transformer alone, expected a Pooling module behind it", modules->string());
   read_transformer_config(folder, p);
   if (const auto file = folder.file("config_sentence_transformers.json")) {
     const Json config = read_json(*file);
@@ -109,7 +119,7 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
     if (f.has("prompts")) {
       const JsonFields prompts = f.object("prompts");
       for (const auto& [name, text] : f.at("prompts").items())
-        if (!text.is_null()) p.prompts[name] = prompts.text(name.c_str());
+        if (!text.is_null()) p.prompts[name] = prompts.text(name);
     }
     p.default_prompt_name = f.text("default_prompt_name", "");
     p.similarity = f.text("similarity_fn_name", "cosine");

@@ -93,6 +93,8 @@ PackedTokens pack_tokens(const NamedTensors& inputs, const Model& model) {
   PackedTokens packed;
   packed.rows = d['B'];
   packed.row_tokens = d['T'];
+  if (packed.row_tokens == 0 && packed.rows > 0)  // any number of rows costs no byte
+    fail(Errc::kData, "forward: input_ids is {}, expected at least one token a row", ids.shape().text());
   const auto optional = [&](const char* name) {
     const Tensor* t = find(inputs, name);
     if (t == nullptr) return Tensor();

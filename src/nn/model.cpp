@@ -24,6 +24,7 @@ void Taps::put(std::string name, Tensor value, Spread spread) {
 std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens, const std::string& name) {
   if (labels.shape() != Shape{tokens.rows, tokens.row_tokens})
     fail(Errc::kData, "{} is {}, expected [{}, {}] as input_ids", name, labels.shape().text(), tokens.rows, tokens.row_tokens);
+  if (labels.dtype() != DType::kI64) fail(Errc::kData, "{}: found {}, expected I64", name, dtype_name(labels.dtype()));
   const std::int64_t* from = labels.data<std::int64_t>();
   std::vector<std::int64_t> out;
   out.reserve(tokens.places.size());

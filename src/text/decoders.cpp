@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "text/normalizers.h"
+
 namespace lyceum {
 namespace {
 
@@ -20,8 +22,16 @@ DecoderPtr make(F f) {
 }
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  if (from.empty()) return;
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  std::size_t at = from.empty() ? std::string::npos : text.find(from);
+  if (at == std::string::npos) return;
+  std::string out;
+  std::size_t done = 0;
+  for (; at != std::string::npos; at = text.find(from, done)) {
+    out.append(text, done, at - done).append(to);
+    check_growth(text.size(), out.size());
+    done = at + from.size();
+  }
+  text = out.append(text, done, std::string::npos);
 }
 
 }  // namespace
@@ -65,7 +75,16 @@ DecoderPtr strip_decoder(std::string content, std::size_t start, std::size_t sto
 
 DecoderPtr decoder_sequence(std::vector<DecoderPtr> parts) {
   return make([all = std::make_shared<std::vector<DecoderPtr>>(std::move(parts))](std::vector<std::string>& tokens) {
-    for (const DecoderPtr& part : *all) part->apply(tokens);
+    const auto size = [&] {
+      std::size_t sum = 0;
+      for (const std::string& token : tokens) sum += token.size();
+      return sum;
+    };
+    const std::size_t before = size();
+    for (const DecoderPtr& part : *all) {
+      part->apply(tokens);
+      check_growth(before, size());
+    }
   });
 }
 

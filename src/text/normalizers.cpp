@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/error.h"
 #include "base/utf8.h"
 
 namespace lyceum {
@@ -80,6 +81,11 @@ Characters to_characters(std::string_view text) {
   return out;
 }
 
+void check_growth(std::size_t before, std::size_t size) {
+  if (size > 64 * before + 1'000'000)
+    fail(Errc::kLimit, "tokenizer: its replacements make {} characters of a text of {}, more than 64 times as many", size, before);
+}
+
 NormalizerPtr bert_normalizer(const BertNormalizerOptions& o) {
   return make([o](Characters& text) {
     if (o.clean_text) clean(text);
@@ -119,6 +125,7 @@ NormalizerPtr replace_normalizer(std::string pattern, std::string content) {
         continue;
       }
       const std::uint32_t begin = text[i].begin, end = text[i + from.size() - 1].end;
+      check_growth(text.size(), out.size() + to.size());
       for (const Char& c : to) out.push_back({c.code, begin, end});
       i += from.size();
     }
@@ -129,6 +136,7 @@ NormalizerPtr replace_normalizer(std::string pattern, std::string content) {
 NormalizerPtr prepend_normalizer(std::string prefix) {
   return make([what = to_characters(prefix)](Characters& text) {
     if (text.empty()) return;
+    check_growth(text.size(), text.size() + what.size());
     Characters out;
     for (const Char& c : what) out.push_back({c.code, text[0].begin, text[0].end});
     out.insert(out.end(), text.begin(), text.end());
@@ -138,7 +146,11 @@ NormalizerPtr prepend_normalizer(std::string prefix) {
 
 NormalizerPtr normalizer_sequence(std::vector<NormalizerPtr> parts) {
   return make([all = std::make_shared<std::vector<NormalizerPtr>>(std::move(parts))](Characters& text) {
-    for (const NormalizerPtr& part : *all) part->apply(text);
+    const std::size_t before = text.size();
+    for (const NormalizerPtr& part : *all) {
+      part->apply(text);
+      check_growth(before, text.size());
+    }
   });
 }
 

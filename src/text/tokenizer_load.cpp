@@ -123,12 +123,15 @@ std::vector<TemplatePiece> parse_template(const JsonFields& f, const char* key) 
       const std::string name = s.text("id");
       piece.type_id = static_cast<std::int32_t>(s.integer("type_id", 0, 0, kMostIds));
       const JsonFields tokens = f.object("special_tokens");
-      const JsonFields entry = tokens.object(name.c_str());
+      const JsonFields entry = tokens.object(name);
       for (const Json& id : entry.array("ids")) {
         if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds)) entry.wrong("ids", "a list of ids");
         piece.ids.push_back(id.get<std::int32_t>());
       }
     }
+    for (const TemplatePiece& earlier : pieces)
+      if (piece.sequence >= 0 && earlier.sequence == piece.sequence)
+        fail(Errc::kUnsupported, "{}: '{}': found one text twice, expected it once", f.where(), key);
     pieces.push_back(std::move(piece));
   }
   return pieces;
@@ -156,7 +159,7 @@ std::map<std::int32_t, std::string> parse_vocabulary(const JsonFields& model) {
   const JsonFields vocab = model.object("vocab");
   for (const auto& [token, id] : model.at("vocab").items()) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds))
-      vocab.wrong(token.c_str(), fmt::format("an id from 0 to {}", kMostIds - 1));
+      vocab.wrong(token, fmt::format("an id from 0 to {}", kMostIds - 1));
     if (const auto [it, fresh] = vocabulary.emplace(id.get<std::int32_t>(), token); !fresh)
       fail(Errc::kFormat, "{}: '{}' and '{}' have the same id {}", vocab.where(), it->second, token, it->first);
   }
@@ -261,7 +264,7 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_vocabulary(std::string_view tex
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const ModelFolder& folder) {
-  if (const auto file = folder.file("tokenizer.json")) return from_json(read_text(*file, std::uint64_t{1} << 28), file->string());
+  if (const auto file = folder.file("tokenizer.json")) return from_json(read_text(*file, JsonLimits().bytes), file->string());
   const auto vocabulary = folder.file("vocab.txt");
   if (!vocabulary) fail(Errc::kIo, "{}: found neither tokenizer.json nor vocab.txt", folder.path().string());
   VocabularyOptions options;

@@ -56,6 +56,11 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
     if (limit > 0) e->max_tokens_ = std::min(e->max_tokens_, limit);
   if (e->tokenizer_->size() > e->model_->vocabulary())
     fail(Errc::kData, "{}: the tokenizer has {} ids, the model {}", folder.path().string(), e->tokenizer_->size(), e->model_->vocabulary());
+  const std::int64_t around = e->tokenizer_->special_tokens_around_one();
+  if (e->max_tokens_ < around)
+    fail(options.max_tokens > 0 && options.max_tokens < around ? Errc::kUsage : Errc::kData,
+         "{}: texts of {} tokens fit (max_seq_length, max_position_embeddings), expected room for the tokenizer's {} special ones",
+         folder.path().string(), e->max_tokens_, around);
   const std::string name = options.prompt_name.empty() ? e->pipeline_.default_prompt_name : options.prompt_name;
   if (options.prompt) {
     e->prompt_ = *options.prompt;

@@ -95,7 +95,7 @@ std::vector<Unit> units_of(std::string_view text, const Tokenizer& tokenizer, st
 
 std::vector<Chunk> chunk_text(std::string_view text, const Tokenizer& tokenizer, const ChunkOptions& options) {
   if (options.tokens < 8) fail(Errc::kUsage, "chunks: found {} tokens, expected at least 8", options.tokens);
-  if (options.overlap < 0 || 2 * options.overlap >= options.tokens)
+  if (options.overlap < 0 || options.overlap >= options.tokens - options.overlap)
     fail(Errc::kUsage, "chunks: found an overlap of {} tokens, expected less than half of {}", options.overlap, options.tokens);
   const std::vector<Unit> units = units_of(text, tokenizer, options.tokens);
   std::vector<Chunk> chunks;

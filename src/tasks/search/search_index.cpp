@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -29,14 +30,18 @@ namespace {
 constexpr int kApplicationId = 0x4C594345;  // "LYCE"
 constexpr int kVersion = 1;
 
-constexpr const char* kSchema = R"(
-CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, hash TEXT NOT NULL);
-CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE, line INTEGER NOT NULL,
-  text TEXT NOT NULL, hash TEXT NOT NULL, vector BLOB NOT NULL);
-CREATE INDEX chunks_of_file ON chunks(file);
-CREATE VIRTUAL TABLE words USING fts5(text, content='chunks', content_rowid='id');
-)";
+struct SchemaObject {
+  const char* name;
+  const char* sql;
+};
+constexpr SchemaObject kSchema[] = {
+    {"meta", "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)"},
+    {"files", "CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, hash TEXT NOT NULL)"},
+    {"chunks",
+     "CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE, line INTEGER NOT NULL,\n"
+     "  text TEXT NOT NULL, hash TEXT NOT NULL, vector BLOB NOT NULL)"},
+    {"chunks_of_file", "CREATE INDEX chunks_of_file ON chunks(file)"},
+    {"words", "CREATE VIRTUAL TABLE words USING fts5(text, content='chunks', content_rowid='id')"}};
 
 // 128 bits of a text, as hexadecimal digits: tells whether it changed.
 std::string content_hash(std::string_view text) {
@@ -119,14 +124,6 @@ struct SearchIndex::Impl {
     if (lock >= 0) ::close(lock);  // the lock goes with the descriptor, also when the process is killed
   }
   void run(const char* sql) const { Statement(db, where, sql).run(); }
-  void script(const char* sql) const {
-    char* message = nullptr;
-    if (sqlite3_exec(db, sql, nullptr, nullptr, &message) == SQLITE_OK) return;
-    const std::string text = message == nullptr ? "unknown error" : message;
-    sqlite3_free(message);
-    fail(sqlite3_errcode(db) == SQLITE_NOTADB ? Errc::kFormat : Errc::kIo, "{}: {}", where,
-         sqlite3_errcode(db) == SQLITE_NOTADB ? "this is not a search index" : text);
-  }
   std::int64_t number(const char* sql) const {
     Statement s(db, where, sql);
     return s.step() ? s.integer(0) : 0;
@@ -149,15 +146,38 @@ struct SearchIndex::Impl {
     Statement(db, where, "DELETE FROM files WHERE path = ?").bind(1, std::string_view(path)).run();  // its chunks go with it
   }
 
+  // A file from elsewhere could hold views that never end and triggers under our names: only what we made is read.
+  void check_schema() const {
+    std::size_t ours = 0;
+    Statement s(db, where, "SELECT type, name, sql FROM sqlite_schema");
+    while (s.step()) {
+      const std::string type = s.text(0), name = s.text(1), sql = s.text(2);
+      const auto known = std::find_if(std::begin(kSchema), std::end(kSchema), [&](const SchemaObject& o) { return name == o.name; });
+      const bool of_words = type == "table" && name.starts_with("words_") && sql.starts_with("CREATE TABLE");  // FTS5's own
+      const bool automatic = type == "index" && sql.empty();
+      const bool as_made = known != std::end(kSchema) && sql == known->sql;
+      if (!as_made && !of_words && !automatic) fail(Errc::kFormat, "{}: found the {} '{}', which is not of a search index", where, type, name);
+      ours += as_made;
+    }
+    if (ours != std::size(kSchema)) fail(Errc::kFormat, "{}: some tables of a search index are missing", where);
+  }
+
+  std::int64_t meta_number(const char* key, std::int64_t low, std::int64_t high) const {
+    const std::string text = meta(key);
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < low || value > high)
+      fail(Errc::kFormat, "{}: '{}': found '{}', expected a number from {} to {}", where, key, text, low, high);
+    return value;
+  }
+
   void check_kind() {
     const std::int64_t id = number("PRAGMA application_id"), version = number("PRAGMA user_version");
     if (id != kApplicationId) fail(Errc::kFormat, "{}: this is an SQLite file, but not a search index", where);
     if (version != kVersion)
       fail(Errc::kFormat, "{}: found version {} of the index, expected {}. Fix: make it anew with `lyceum index`.", where, version, kVersion);
-    const std::string text = meta("width");
-    char* end = nullptr;
-    width = std::strtoll(text.c_str(), &end, 10);
-    if (text.empty() || *end != '\0' || width < 1 || width > (1 << 20)) fail(Errc::kFormat, "{}: 'width': found '{}', expected a number", where, text);
+    check_schema();
+    width = meta_number("width", 1, 1 << 20);
   }
 
   void check_encoder(const TextEncoder& encoder) const {
@@ -178,6 +198,9 @@ struct SearchIndex::Impl {
         if (blob.size() != static_cast<std::size_t>(width) * sizeof(float) || static_cast<std::int64_t>(ids.size()) >= count)
           fail(Errc::kFormat, "{}: the vector of chunk {} has {} bytes, expected {}", where, s.integer(0), blob.size(), static_cast<std::size_t>(width) * sizeof(float));
         std::memcpy(vectors.mutable_row<float>(static_cast<std::int64_t>(ids.size())), blob.data(), blob.size());
+        const float* row = vectors.row<float>(static_cast<std::int64_t>(ids.size()));
+        if (!std::all_of(row, row + width, [](float v) { return std::isfinite(v); }))
+          fail(Errc::kFormat, "{}: the vector of chunk {} holds values that are not finite", where, s.integer(0));
         ids.push_back(s.integer(0));
       }
     });
@@ -218,6 +241,8 @@ SearchIndex SearchIndex::open(const fs::path& path) {
 }
 
 SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncoder& encoder, const ChunkOptions& chunks) {
+  std::error_code error;
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) fail(Errc::kIo, "{}: found no regular file there, expected a search index", path.string());
   auto impl = std::make_unique<Impl>();
   impl->where = path.string();
   fs::path lock = path;
@@ -226,13 +251,12 @@ SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncode
   if (impl->lock < 0) fail(Errc::kIo, "{}: cannot open it: {}", lock.string(), std::strerror(errno));
   if (::flock(impl->lock, LOCK_EX | LOCK_NB) != 0)
     fail(Errc::kIo, "{}: another process is writing to this index. Fix: wait for it to end.", path.string());
-  std::error_code error;
   const bool fresh = !fs::exists(path, error) || fs::file_size(path, error) == 0;
   impl->db = open_database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   impl->run("PRAGMA foreign_keys = ON");
   if (fresh) {
     impl->run("BEGIN IMMEDIATE");
-    impl->script(kSchema);
+    for (const SchemaObject& object : kSchema) impl->run(object.sql);
     impl->set_meta("width", std::to_string(encoder.width()));
     impl->set_meta("identity", encoder.identity());
     impl->set_meta("chunk_tokens", std::to_string(chunks.tokens));
@@ -277,9 +301,15 @@ UpdateStats SearchIndex::update(std::span<const fs::path> roots, const TextEncod
   p.check_encoder(encoder);
   UpdateStats stats;
   ChunkOptions chunking = options.chunks;
-  chunking.tokens = std::atoll(p.meta("chunk_tokens").c_str());
-  chunking.overlap = std::atoll(p.meta("chunk_overlap").c_str());
-  chunking.tokens = std::min(chunking.tokens, encoder.max_tokens() - encoder.tokenizer().special_tokens_around_one());
+  constexpr std::int64_t kMostTokens = 1 << 24;
+  chunking.tokens = p.meta_number("chunk_tokens", 8, kMostTokens);
+  chunking.overlap = p.meta_number("chunk_overlap", 0, kMostTokens);
+  const std::int64_t room = encoder.max_tokens() - encoder.tokenizer().special_tokens_around_one();
+  if (room < 8) fail(Errc::kData, "{}: the model takes {} tokens of a passage, expected at least 8", p.where, room);
+  if (room < chunking.tokens) {
+    chunking.tokens = room;
+    chunking.overlap = std::min(chunking.overlap, (room - 1) / 2);
+  }
 
   std::vector<fs::path> found;
   for (const fs::path& root : roots)
