@@ -159,7 +159,8 @@ template <class D, class V = hn::VFromD<D>>
 HWY_INLINE V GeluTanhSlope(D d, V x) {
   const V one = hn::Set(d, 1.0f), half = hn::Set(d, 0.5f);
   const V t = Tanh(d, GeluTanhArgument(d, x));
-  const V inner = hn::Mul(hn::MulAdd(hn::Mul(x, x), hn::Set(d, 3.0f * 0.044715f), one), hn::Set(d, 0.79788456f));
+  const V squared = hn::Min(hn::Set(d, 1e9f), hn::Mul(x, x));  // sech^2 is 0 long before: keeps 0 * inf away
+  const V inner = hn::Mul(hn::MulAdd(squared, hn::Set(d, 3.0f * 0.044715f), one), hn::Set(d, 0.79788456f));
   const V sech2 = hn::NegMulAdd(t, t, one);
   return hn::MulAdd(hn::Mul(hn::Mul(half, x), sech2), inner, hn::MulAdd(half, t, half));
 }
