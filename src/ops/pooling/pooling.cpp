@@ -29,7 +29,7 @@ class Weights {
   }
   float operator()(std::int64_t i) const {
     switch (mode_) {
-      case PoolingMode::kCls: return i == 0 ? 1.0f : 0.0f;
+      case PoolingMode::kCls: return i == (skip_ < length_ ? skip_ : 0) ? 1.0f : 0.0f;
       case PoolingMode::kLastToken: return i == length_ - 1 ? 1.0f : 0.0f;
       case PoolingMode::kWeightedMean: return i < skip_ ? 0.0f : static_cast<float>(i + 1);
       default: return i < skip_ ? 0.0f : 1.0f;
