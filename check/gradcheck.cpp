@@ -112,6 +112,19 @@ std::string gradcheck(const Op& op, const Op& definition, const std::vector<Tens
   return {};
 }
 
+std::vector<Tensor> with_gradients(const Op& op, const std::vector<Tensor>& inputs, std::uint64_t seed) {
+  Tape tape;
+  std::vector<Tensor> watched, all(1);
+  for (const Tensor& input : inputs) watched.push_back(tape.watch(input));
+  {
+    const Tape::Recording on(tape);
+    all[0] = op(watched);
+  }
+  const Gradients gradients = tape.backward({{all[0], random_tensor(all[0].shape(), seed)}});
+  for (const Tensor& input : watched) all.push_back(gradients.of(input));
+  return all;
+}
+
 std::string same_bits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return fmt::format("{} and {}", a.shape().text(), b.shape().text());
   for (std::int64_t r = 0; r < a.rows(); ++r)

@@ -35,6 +35,9 @@ struct GradcheckOptions {
 // An empty text, or what is wrong: which input, which element, found and expected.
 std::string gradcheck(const Op& op, const Op& definition, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
 
+// The output of op, then the gradient of each input, along a random cotangent: what the comparisons of bits compare.
+std::vector<Tensor> with_gradients(const Op& op, const std::vector<Tensor>& inputs, std::uint64_t seed = 9);
+
 // An empty text, or the first difference between two tensors that should have the same bits.
 std::string same_bits(const Tensor& a, const Tensor& b);
 // Runs f with 1, 2 and 3 threads on every instruction set of the machine and compares all results with the first.

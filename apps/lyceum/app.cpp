@@ -109,9 +109,12 @@ bool LineReader::read(std::string& line) {
 bool LineReader::next(std::string& line) {
   if (!read(line)) return false;
   ++lines_;
+  std::string whole;
+  if (keeps_bytes_ && !jsonl_ && !is_utf8(line)) whole = line;
   if (const std::size_t bad = repair_utf8(line); bad > 0) {
     if (strict_) fail(Errc::kData, "{}: line {} is not UTF-8", name_, lines_);
     repaired_ += static_cast<std::int64_t>(bad);
+    if (!whole.empty()) line = std::move(whole);
   }
   if (jsonl_) {
     const std::string where = fmt::format("{}: line {}", name_, lines_);

@@ -49,6 +49,8 @@ class LineReader {
  public:
   LineReader(const InputOptions& options, const Common& common);
   bool next(std::string& line);
+  // From now on lines keep their invalid bytes (but still count them), for verbs that speak of places in the original line.
+  void keep_bytes() noexcept { keeps_bytes_ = true; }
   std::int64_t lines() const noexcept { return lines_; }
   // Says on standard error what was repaired.
   void report(const Common& common) const;
@@ -58,7 +60,7 @@ class LineReader {
   std::vector<std::string> texts_;
   std::size_t index_ = 0;
   std::ifstream file_;
-  bool from_stream_ = false, from_stdin_ = false, jsonl_ = false, strict_;
+  bool from_stream_ = false, from_stdin_ = false, jsonl_ = false, strict_, keeps_bytes_ = false;
   std::string name_, field_;
   std::int64_t lines_ = 0, repaired_ = 0;
 };

@@ -57,6 +57,7 @@ SentenceModule dense(const ModelFolder& folder, const std::string& path) {
       fail(Errc::kUnsupported, "{}: '{}': found '{}', expected sentence_embedding", f.where(), key, name);
   const std::string name = f.text("activation_function", "torch.nn.modules.activation.Tanh");
   m.activation = name.substr(name.rfind('.') == std::string::npos ? 0 : name.rfind('.') + 1);
+  if (f.boolean("use_residual", false)) fail(Errc::kUnsupported, "{}: 'use_residual': found true, expected false", f.where());
   return m;
 }
 

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "tensor/legend.h"
 
@@ -144,6 +146,12 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
       known.emplace(name, tensor.dtype() == DType::kF32 ? tensor : as_int64(name, tensor));
     }
   }
+  std::vector<std::string> expected{"input_ids", "attention_mask", "token_type_ids", "position_ids"};
+  for (const std::string& name : model.label_inputs()) expected.push_back(name);
+  for (const auto& [name, tensor] : known)
+    if (std::find(expected.begin(), expected.end(), name) == expected.end())
+      fail(Errc::kData, "forward: found the input '{}', expected those of {}: {}", name, model.architecture(),
+           fmt::join(expected, ", "));
   const PackedTokens tokens = pack_tokens(known, model);
   Taps taps = options.taps.empty() ? Taps() : Taps(options.taps);
 

@@ -18,7 +18,7 @@ struct ForwardOptions {
 // Inputs: input_ids I64 [B, T] and what the class's forward knows besides (attention_mask, token_type_ids,
 // position_ids, labels, ...; with backward also cotangent.OUTPUT). Tokens whose mask is 0 are not computed; outputs are
 // zero there. Throws Errc::kData for ids outside the vocabulary, shapes that do not agree, inputs the class does not
-// know; Errc::kUsage for backward without labels or cotangent, or with both.
+// know; Errc::kUsage for backward without labels or cotangent. With both, the cotangents are what counts.
 NamedTensors forward(const Model& model, const NamedTensors& inputs, const ForwardOptions& options = {});
 
 // The padded batch, packed. Checks ids, types and positions against the model's tables.

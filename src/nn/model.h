@@ -60,6 +60,8 @@ class Model {
   virtual const std::string& architecture() const = 0;  // "BertForMaskedLM"
   virtual const std::vector<WeightPtr>& parameters() const = 0;
   virtual std::vector<std::string> taps() const { return {}; }
+  // What run() reads of its inputs besides the tokens: labels and their like.
+  virtual std::vector<std::string> label_inputs() const { return {}; }
 
   // The class of the checkpoint: its outputs under the reference's names, and `loss` when its labels are among
   // `inputs` (padded, as the caller gave them). Ops record when a tape does.

@@ -24,6 +24,8 @@ SequenceLayout SequenceLayout::from(std::span<const std::int64_t> lengths, std::
   auto data = std::make_shared<Data>();
   for (const std::int64_t length : lengths) {
     if (length < 0) fail(Errc::kData, "sequence layout: found the length {}, expected 0 or more", length);
+    constexpr std::int64_t kLimit = std::int64_t{1} << 62;
+    if (length > kLimit - data->offsets.back()) fail(Errc::kData, "sequence layout: found more than 2^62 tokens");
     data->offsets.push_back(data->offsets.back() + length);
     data->longest = std::max(data->longest, length);
   }

@@ -31,21 +31,19 @@ class Pool {
   void* take(std::size_t block) {
     {
       std::lock_guard lock(mutex_);
-      use_.live_bytes += block;
-      use_.peak_bytes = std::max(use_.peak_bytes, use_.live_bytes);
       if (auto it = free_.find(block); it != free_.end() && !it->second.empty()) {
         void* data = it->second.back();
         it->second.pop_back();
+        count_live(block);
         return data;
       }
-      use_.held_bytes += block;
     }
     void* data = std::aligned_alloc(block >= kHuge ? kHuge : 64, (block + 63) / 64 * 64);
-    if (data == nullptr) {
-      std::lock_guard lock(mutex_);
-      use_.live_bytes -= block;
-      use_.held_bytes -= block;
-      return nullptr;
+    if (data == nullptr) return nullptr;
+    {
+      std::lock_guard lock(mutex_);  // counted once it is there: a request that fails leaves no peak behind
+      use_.held_bytes += block;
+      count_live(block);
     }
     if (block >= kHuge) ::madvise(data, block, MADV_HUGEPAGE);
     return data;
@@ -73,6 +71,10 @@ class Pool {
   }
 
  private:
+  void count_live(std::size_t block) {
+    use_.live_bytes += block;
+    use_.peak_bytes = std::max(use_.peak_bytes, use_.live_bytes);
+  }
   std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> free_;
   MemoryUse use_;

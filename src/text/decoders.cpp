@@ -36,16 +36,20 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 
 }  // namespace
 
+void clean_up_spaces(std::string& text) {
+  static const std::pair<const char*, const char*> kRules[] = {  // in the reference's order
+      {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [from, to] : kRules) replace_all(text, from, to);
+}
+
 DecoderPtr word_piece_decoder(std::string prefix, bool cleanup) {
   return make([prefix = std::move(prefix), cleanup](std::vector<std::string>& tokens) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       std::string& token = tokens[i];
       if (i > 0) token = token.starts_with(prefix) ? token.substr(prefix.size()) : " " + token;
       if (!cleanup) continue;
-      static const std::pair<const char*, const char*> kRules[] = {  // in the reference's order
-          {" .", "."},   {" ?", "?"},     {" !", "!"},           {" ,", ","},   {" ' ", "'"},    {" n't", "n't"},
-          {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-      for (const auto& [from, to] : kRules) replace_all(token, from, to);
+      clean_up_spaces(token);
+      replace_all(token, " do not", " don't");  // this decoder's own rule; no other rule's result can take part in it
     }
   });
 }

@@ -15,6 +15,8 @@ class Decoder {
 };
 using DecoderPtr = std::unique_ptr<const Decoder>;
 
+// " ." becomes "." and so on: the spaces that splitting off punctuation and English short forms brought in.
+void clean_up_spaces(std::string& text);
 DecoderPtr word_piece_decoder(std::string prefix, bool cleanup);
 DecoderPtr fuse_decoder();
 DecoderPtr replace_decoder(std::string pattern, std::string content);

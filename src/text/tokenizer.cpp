@@ -400,6 +400,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   std::string out;
   if (impl_->decoder) impl_->decoder->apply(tokens);
   for (std::size_t i = 0; i < tokens.size(); ++i) out += (impl_->decoder || i == 0 ? "" : " ") + tokens[i];
+  if (impl_->clean_up_spaces) clean_up_spaces(out);
   return out;
 }
 

@@ -43,8 +43,11 @@ struct EncodeOptions {
 // Safe to use from several threads at once.
 class Tokenizer {
  public:
-  // tokenizer.json, else vocab.txt with tokenizer_config.json; truncation and padding written there are ignored. Throws
-  // Errc::kIo when neither is there, Errc::kUnsupported for parts that this build lacks, Errc::kFormat for bad files.
+  // tokenizer.json, else vocab.txt; truncation and padding written there are ignored. As the reference does it: where
+  // tokenizer_config.json (else config.json) names BERT's tokenizer class, do_lower_case, strip_accents, tokenize_chinese_chars and
+  // the special tokens of tokenizer_config.json, or their defaults, stand over what tokenizer.json says; only its vocabulary and
+  // added tokens count. Throws Errc::kIo when neither file is there, Errc::kUnsupported for parts that this build lacks,
+  // Errc::kFormat for bad files.
   static std::shared_ptr<const Tokenizer> from_folder(const ModelFolder& folder);
   static std::shared_ptr<const Tokenizer> from_json(std::string_view text, const std::string& what);
   struct VocabularyOptions {
@@ -52,7 +55,8 @@ class Tokenizer {
     std::optional<bool> strip_accents;  // not given: as lowercase
     std::string unknown = "[UNK]", separator = "[SEP]", padding = "[PAD]", classification = "[CLS]", mask = "[MASK]";
   };
-  // A vocab.txt of BERT: one piece a line, the line's number is the id.
+  // A vocab.txt of BERT: one piece a line, the line's number is the id; of two equal lines the later one counts, and white space at
+  // the end of a line does not.
   static std::shared_ptr<const Tokenizer> from_vocabulary(std::string_view text, const std::string& what, const VocabularyOptions& options);
   static std::shared_ptr<const Tokenizer> from_vocabulary(std::string_view text, const std::string& what) { return from_vocabulary(text, what, {}); }
   ~Tokenizer();

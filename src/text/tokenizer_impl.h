@@ -33,6 +33,7 @@ struct Tokenizer::Impl {
   std::int32_t unknown = -1;    // of WordLevel
   PostProcessor post_processor;
   DecoderPtr decoder;           // may be null: tokens joined by spaces
+  bool clean_up_spaces = false; // of the decoded text, as tokenizer_config.json may ask for
   std::vector<std::string> tokens;       // by id
   std::vector<std::uint8_t> known, special;  // by id
   TokenTable by_text;

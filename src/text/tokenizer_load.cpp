@@ -1,5 +1,6 @@
 // tokenizer.json and vocab.txt.
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/error.h"
@@ -178,18 +179,79 @@ std::int32_t id_of(const std::map<std::int32_t, std::string>& vocabulary, const 
   return -1;
 }
 
-}  // namespace
+AddedToken parse_added_token(const JsonFields& t, std::int64_t id) {
+  const bool special = t.boolean("special", false);
+  return {.content = t.text("content"),
+          .id = static_cast<std::int32_t>(id),
+          .single_word = t.boolean("single_word", false),
+          .lstrip = t.boolean("lstrip", false),
+          .rstrip = t.boolean("rstrip", false),
+          .normalized = t.boolean("normalized", !special),
+          .special = special};
+}
 
-std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view text, const std::string& what) {
+// What the files beside tokenizer.json or vocab.txt say.
+struct FolderSettings {
+  std::optional<Tokenizer::VocabularyOptions> bert;  // set: the class is BERT's, and these count
+  std::vector<AddedToken> added;
+  bool clean_up_spaces = false;
+};
+
+// BERT's pipeline around a vocabulary: R BertTokenizer.__init__. p.added holds what the files say; the class adds its own.
+template <class Impl>
+void put_bert_pipeline(Impl& p, const std::map<std::int32_t, std::string>& vocabulary, const Tokenizer::VocabularyOptions& options,
+                       const std::string& what) {
+  const auto find = [&](const std::string& token) {
+    for (const AddedToken& added : p.added)
+      if (added.content == token) return added.id;
+    return id_of(vocabulary, token);
+  };
+  const auto need = [&](const std::string& token) {
+    const std::int32_t id = find(token);
+    if (id < 0) fail(Errc::kFormat, "{}: the special token '{}' is missing", what, token);
+    return id;
+  };
+  const BertNormalizerOptions o{.clean_text = true,
+                                .handle_chinese_chars = options.chinese_chars,
+                                .strip_accents = options.strip_accents.value_or(options.lowercase),
+                                .lowercase = options.lowercase};
+  p.word_piece.emplace(by_token(vocabulary), "##", need(options.unknown), 100);
+  p.normalizer = bert_normalizer(o);
+  p.pre_tokenizer = bert_pre_tokenizer();
+  p.post_processor = bert_processor(need(options.classification), need(options.separator));
+  p.decoder = word_piece_decoder("##", true);
+  p.scan = BertScan{o};
+  for (const std::string& token : {options.padding, options.unknown, options.classification, options.separator, options.mask}) {
+    const auto it = std::find_if(p.added.begin(), p.added.end(), [&](const AddedToken& added) { return added.content == token; });
+    if (it != p.added.end()) {
+      it->special = true;
+    } else if (const std::int32_t id = find(token); id >= 0) {
+      p.added.push_back({.content = token, .id = id, .special = true});
+    }
+  }
+}
+
+std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::string& what, const FolderSettings& settings) {
   const Json json = parse_json(text, what, {.depth = 32});
   const JsonFields f(json, what);
   TokenizerBuilder builder;
-  Tokenizer::Impl& p = builder.parts();
+  auto& p = builder.parts();
+  p.clean_up_spaces = settings.clean_up_spaces;
 
   const JsonFields model = f.object("model");
   std::string type = model.text("type", "");
   if (type.empty()) type = model.has("max_input_chars_per_word") ? "WordPiece" : model.has("merges") ? "BPE" : "WordLevel";  // old files
   const std::map<std::int32_t, std::string> vocabulary = type == "WordPiece" || type == "WordLevel" ? parse_vocabulary(model) : decltype(parse_vocabulary(model))();
+  if (f.has("added_tokens"))
+    for (const Json& item : f.array("added_tokens")) {
+      const JsonFields t(item, what + ": 'added_tokens'");
+      p.added.push_back(parse_added_token(t, t.integer("id", 0, kMostIds - 1)));
+    }
+  if (settings.bert && type == "WordPiece") {
+    put_bert_pipeline(p, vocabulary, *settings.bert, what);
+    p.description = fmt::format("WordPiece, {} tokens, BERT's own pipeline, {}", vocabulary.size(), settings.bert->lowercase ? "lower-casing" : "cased");
+    return builder.build(vocabulary, what);
+  }
   if (type == "WordPiece") {
     const std::string unknown = model.text("unk_token", "[UNK]");
     const std::int32_t id = id_of(vocabulary, unknown);
@@ -202,17 +264,6 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view text, con
     unknown_type(model, type, "WordPiece, WordLevel");
   }
 
-  if (f.has("added_tokens"))
-    for (const Json& item : f.array("added_tokens")) {
-      const JsonFields t(item, what + ": 'added_tokens'");
-      p.added.push_back({.content = t.text("content"),
-                         .id = static_cast<std::int32_t>(t.integer("id", 0, kMostIds - 1)),
-                         .single_word = t.boolean("single_word", false),
-                         .lstrip = t.boolean("lstrip", false),
-                         .rstrip = t.boolean("rstrip", false),
-                         .normalized = t.boolean("normalized", !t.boolean("special", false)),
-                         .special = t.boolean("special", false)});
-    }
   const std::string normalizer_type = f.has("normalizer") ? f.object("normalizer").text("type") : "";
   const std::string splitter_type = f.has("pre_tokenizer") ? f.object("pre_tokenizer").text("type") : "";
   if (f.has("normalizer")) p.normalizer = parse_normalizer(f.object("normalizer"));
@@ -225,66 +276,115 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view text, con
   return builder.build(vocabulary, what);
 }
 
-std::shared_ptr<const Tokenizer> Tokenizer::from_vocabulary(std::string_view text, const std::string& what, const VocabularyOptions& options) {
+// White space at the end, as the reference's reader knows it.
+void trim_end(std::string& token) {
+  while (!token.empty()) {
+    std::size_t begin = token.size() - 1;
+    while (begin > 0 && (static_cast<unsigned char>(token[begin]) & 0xC0) == 0x80) --begin;
+    if (!(unicode::flags(decode_utf8(std::string_view(token).substr(begin)).code) & unicode::kSpace)) return;
+    token.resize(begin);
+  }
+}
+
+std::shared_ptr<const Tokenizer> load_vocabulary(std::string_view text, const std::string& what, const Tokenizer::VocabularyOptions& options,
+                                                 const FolderSettings& settings) {
   if (!is_utf8(text)) fail(Errc::kFormat, "{}: not UTF-8", what);
   std::map<std::int32_t, std::string> vocabulary;
   std::map<std::string, std::int32_t> seen;
-  std::int32_t line = 0;
-  while (!text.empty()) {
+  for (std::int32_t line = 0; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string token(text.substr(0, end));
-    while (!token.empty() && token.back() == '\r') token.pop_back();
-    if (const auto [it, fresh] = seen.emplace(token, line); !fresh)
-      fail(Errc::kFormat, "{}: line {}: '{}' stands in line {} too", what, line + 1, token, it->second + 1);
-    vocabulary.emplace(line++, std::move(token));
+    trim_end(token);
+    if (const auto [it, fresh] = seen.emplace(token, line); !fresh) {
+      vocabulary.erase(it->second);
+      it->second = line;
+    }
+    vocabulary.emplace(line, std::move(token));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   if (vocabulary.empty()) fail(Errc::kFormat, "{}: found no line, expected one token a line", what);
   TokenizerBuilder builder;
-  Tokenizer::Impl& p = builder.parts();
-  const auto need = [&](const std::string& token) {
-    const auto it = seen.find(token);
-    if (it == seen.end()) fail(Errc::kFormat, "{}: the special token '{}' is missing", what, token);
-    return it->second;
-  };
-  const BertNormalizerOptions o{.clean_text = true,
-                                .handle_chinese_chars = options.chinese_chars,
-                                .strip_accents = options.strip_accents.value_or(options.lowercase),
-                                .lowercase = options.lowercase};
-  p.word_piece.emplace(by_token(vocabulary), "##", need(options.unknown), 100);
-  for (const std::string& token : {options.padding, options.unknown, options.classification, options.separator, options.mask})
-    if (const auto it = seen.find(token); it != seen.end()) p.added.push_back({.content = token, .id = it->second, .special = true});
-  p.normalizer = bert_normalizer(o);
-  p.pre_tokenizer = bert_pre_tokenizer();
-  p.post_processor = bert_processor(need(options.classification), need(options.separator));
-  p.decoder = word_piece_decoder("##", true);
-  p.scan = BertScan{o};
-  p.description = fmt::format("WordPiece, {} tokens, from vocab.txt, {}", vocabulary.size(), o.lowercase ? "lower-casing" : "cased");
+  auto& p = builder.parts();
+  p.clean_up_spaces = settings.clean_up_spaces;
+  for (AddedToken token : settings.added) {
+    if (const auto it = seen.find(token.content); it != seen.end()) token.id = it->second;
+    p.added.push_back(std::move(token));
+  }
+  put_bert_pipeline(p, vocabulary, options, what);
+  p.description = fmt::format("WordPiece, {} tokens, from vocab.txt, {}", vocabulary.size(), options.lowercase ? "lower-casing" : "cased");
   return builder.build(vocabulary, what);
 }
 
-std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const ModelFolder& folder) {
-  if (const auto file = folder.file("tokenizer.json")) return from_json(read_text(*file, JsonLimits().bytes), file->string());
-  const auto vocabulary = folder.file("vocab.txt");
-  if (!vocabulary) fail(Errc::kIo, "{}: found neither tokenizer.json nor vocab.txt", folder.path().string());
-  VocabularyOptions options;
+FolderSettings folder_settings(const ModelFolder& folder) {
+  FolderSettings settings;
+  Tokenizer::VocabularyOptions o;
+  bool has_decoder = false;
+  const auto special = [&](const JsonFields& f) {  // each a string, or an object with its content
+    for (const auto& [key, to] : {std::pair("unk_token", &o.unknown), std::pair("sep_token", &o.separator), std::pair("pad_token", &o.padding),
+                                  std::pair("cls_token", &o.classification), std::pair("mask_token", &o.mask)})
+      if (const Json* value = f.find(key)) *to = value->is_object() ? f.object(key).text("content") : f.text(key);
+  };
+  std::string kind;
   if (const auto file = folder.file("tokenizer_config.json")) {
     const Json json = read_json(*file);
     const JsonFields f(json, file->string());
-    options.lowercase = f.boolean("do_lower_case", true);
-    options.chinese_chars = f.boolean("tokenize_chinese_chars", true);
-    if (f.has("strip_accents")) options.strip_accents = f.boolean("strip_accents", true);
-    const auto special = [&](const char* key, std::string& to) {  // a string, or an object with its content
-      const Json* value = f.find(key);
-      if (value != nullptr) to = value->is_object() ? f.object(key).text("content") : f.text(key);
-    };
-    special("unk_token", options.unknown);
-    special("sep_token", options.separator);
-    special("pad_token", options.padding);
-    special("cls_token", options.classification);
-    special("mask_token", options.mask);
+    o.lowercase = f.boolean("do_lower_case", true);
+    o.chinese_chars = f.boolean("tokenize_chinese_chars", true);
+    if (f.has("strip_accents")) o.strip_accents = f.boolean("strip_accents", true);
+    settings.clean_up_spaces = f.boolean("clean_up_tokenization_spaces", false);
+    kind = f.text("tokenizer_class", "");
+    special(f);
+    if ((has_decoder = f.has("added_tokens_decoder"))) {
+      const JsonFields tokens = f.object("added_tokens_decoder");
+      for (const auto& [key, value] : f.at("added_tokens_decoder").items()) {
+        std::int64_t id = -1;
+        const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+        if (error != std::errc() || end != key.data() + key.size() || id < 0 || id >= kMostIds)
+          fail(Errc::kFormat, "{}: found the id '{}', expected 0 to {}", tokens.where(), key, kMostIds - 1);
+        settings.added.push_back(parse_added_token(tokens.object(key), id));
+      }
+    }
   }
-  return from_vocabulary(read_text(*vocabulary, std::uint64_t{1} << 26), vocabulary->string(), options);
+  if (const auto file = folder.file("special_tokens_map.json"); file && !has_decoder) {
+    const Json json = read_json(*file);
+    special(JsonFields(json, file->string()));
+  }
+  if (const auto file = folder.file("added_tokens.json"); file && !has_decoder) {
+    const Json json = read_json(*file);
+    const JsonFields f(json, file->string());
+    for (const auto& [content, id] : json.items()) {
+      const bool named = content == o.unknown || content == o.separator || content == o.padding || content == o.classification || content == o.mask;
+      settings.added.push_back({.content = content,
+                                .id = static_cast<std::int32_t>(f.integer(content, 0, kMostIds - 1)),
+                                .normalized = !named,
+                                .special = named});
+    }
+  }
+  if (const auto file = folder.file("config.json"); file && kind.empty()) {
+    const Json json = read_json(*file);
+    const JsonFields f(json, file->string());
+    kind = f.text("tokenizer_class", "");
+    const std::string type = f.text("model_type", "");
+    if (kind.empty() && (type == "bert" || type == "distilbert" || type == "electra")) kind = "BertTokenizer";
+  }
+  if (kind == "BertTokenizer" || kind == "BertTokenizerFast" || !folder.file("tokenizer.json")) settings.bert = o;
+  return settings;
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view text, const std::string& what) { return load_json(text, what, {}); }
+
+std::shared_ptr<const Tokenizer> Tokenizer::from_vocabulary(std::string_view text, const std::string& what, const VocabularyOptions& options) {
+  return load_vocabulary(text, what, options, {});
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const ModelFolder& folder) {
+  const FolderSettings settings = folder_settings(folder);
+  if (const auto file = folder.file("tokenizer.json")) return load_json(read_text(*file, JsonLimits().bytes), file->string(), settings);
+  const auto vocabulary = folder.file("vocab.txt");
+  if (!vocabulary) fail(Errc::kIo, "{}: found neither tokenizer.json nor vocab.txt", folder.path().string());
+  return load_vocabulary(read_text(*vocabulary, std::uint64_t{1} << 26), vocabulary->string(), *settings.bert, settings);
 }
 
 }  // namespace lyceum

@@ -5,7 +5,7 @@
 #include "apps/lyceum/app.h"
 #include "formats/safetensors.h"
 #include "base/error.h"
-#include "nn/registry.h"
+#include "nn/sentence_model.h"
 
 namespace lyceum::app {
 namespace {
@@ -17,21 +17,12 @@ struct Options {
 
 void run(Options o, const Common& common) {
   apply(common);
-  const ModelFolder folder = ModelFolder::find(o.model);
   NamedTensors inputs;
   const Safetensors file = Safetensors::open(o.inputs);
   for (const SafetensorsEntry& entry : file.entries()) inputs.emplace(entry.name, file.tensor(entry));
-  std::unique_ptr<Model> model;
-  std::unique_ptr<SentenceHead> head;
-  if (folder.file("modules.json")) {
-    const SentencePipeline pipeline = sentence_pipeline(folder);
-    model = load_model(pipeline.transformer_path.empty() ? folder : ModelFolder::find(folder.require(pipeline.transformer_path).string())).model;
-    head = std::make_unique<SentenceHead>(folder, pipeline, model->width());
-    o.forward.sentence = head.get();
-  } else {
-    model = load_model(folder).model;
-  }
-  const NamedTensors outputs = forward(*model, inputs, o.forward);
+  const SentenceModel model = load_sentence_model(ModelFolder::find(o.model));
+  if (model.has_pipeline) o.forward.sentence = model.head.get();
+  const NamedTensors outputs = forward(model.body(), inputs, o.forward);
   const std::vector<std::pair<std::string, Tensor>> list(outputs.begin(), outputs.end());
   write_safetensors(o.outputs, list);
   for (const auto& [name, tensor] : list)

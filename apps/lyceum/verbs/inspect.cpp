@@ -10,9 +10,8 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "formats/checkpoint.h"
-#include "formats/sentence_pipeline.h"
 #include "kernels/isa.h"
-#include "nn/registry.h"
+#include "nn/sentence_model.h"
 #include "text/tokenizer.h"
 
 namespace lyceum::app {
@@ -43,10 +42,11 @@ struct ShowOptions {
 void show(const ShowOptions& o, const Common& common) {
   apply(common);
   const ModelFolder folder = ModelFolder::find(o.model);
-  const SentencePipeline pipeline = sentence_pipeline(folder);
-  const ModelFolder body = pipeline.transformer_path.empty() ? folder : ModelFolder::find(folder.require(pipeline.transformer_path).string());
+  const SentenceModel model = load_sentence_model(folder);
+  const ModelFolder& body = model.folder;
+  const SentencePipeline& pipeline = model.pipeline;
+  const LoadedModel& loaded = model.loaded;
   const Checkpoint checkpoint = Checkpoint::open(body);
-  const LoadedModel loaded = load_model(body);
   std::int64_t parameters = 0;
   for (const WeightPtr& w : loaded.model->parameters()) parameters += w->shape().elements();
   nlohmann::ordered_json info{{"path", folder.path().string()},

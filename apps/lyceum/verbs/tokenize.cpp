@@ -39,6 +39,7 @@ void tokenize(const TokenizeOptions& o, const Common& common) {
   apply(common);
   const auto tokenizer = Tokenizer::from_folder(ModelFolder::find(o.model));
   LineReader reader(o.input, common);
+  reader.keep_bytes();  // offsets are those of the original line
   const EncodeOptions options{.add_special = !o.no_special, .with_offsets = true, .max_tokens = o.max_tokens};
   std::vector<std::string> lines;
   bool more = true;

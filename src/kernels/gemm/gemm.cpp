@@ -134,6 +134,7 @@ void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, 
           t.panel = b.data() + (p * k_size + k) * width;
           t.c = c + m * c_stride + p * width;
           t.columns = std::min(width, n_size - p * width);
+          t.ahead = p + 1 < last_panel ? t.panel + k_size * width : b.data() + (first_panel * k_size + k + k_count) * width;
           run(t, count);
           if (!plain && k + k_count == k_size)
             finish(c + m * c_stride, c_stride, count, p * width, p * width + t.columns, m, epilogue);

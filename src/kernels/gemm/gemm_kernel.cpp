@@ -26,15 +26,15 @@ constexpr int kTileRows = 6, kTileVectors = 4;
 template <int kVectors>
 void Rows(const TileArgs& t) {
   switch (t.rows) {
-    case 1: return Tile<1, kVectors>(t, t.columns, t.first);
-    case 2: return Tile<2, kVectors>(t, t.columns, t.first);
-    case 3: return Tile<3, kVectors>(t, t.columns, t.first);
-    case 4: return Tile<4, kVectors>(t, t.columns, t.first);
-    case 5: return Tile<5, kVectors>(t, t.columns, t.first);
-    case 6: return Tile<6, kVectors>(t, t.columns, t.first);
+    case 1: return Tile<1, kVectors, false, true>(t, t.columns, t.first);
+    case 2: return Tile<2, kVectors, false, true>(t, t.columns, t.first);
+    case 3: return Tile<3, kVectors, false, true>(t, t.columns, t.first);
+    case 4: return Tile<4, kVectors, false, true>(t, t.columns, t.first);
+    case 5: return Tile<5, kVectors, false, true>(t, t.columns, t.first);
+    case 6: return Tile<6, kVectors, false, true>(t, t.columns, t.first);
 #if HWY_TARGET <= HWY_AVX3
-    case 7: return Tile<7, kVectors>(t, t.columns, t.first);
-    case 8: return Tile<8, kVectors>(t, t.columns, t.first);
+    case 7: return Tile<7, kVectors, false, true>(t, t.columns, t.first);
+    case 8: return Tile<8, kVectors, false, true>(t, t.columns, t.first);
 #endif
     default: return;
   }
@@ -44,10 +44,14 @@ void Rows(const TileArgs& t) {
 void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
   constexpr std::int64_t kColumns = static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors;
   TileArgs t = args;
+  // The lines of the next panel, shared out over this one's tiles.
+  const std::int64_t tiles = (row_count + kTileRows - 1) / kTileRows, lines = args.panel_stride / 4;  // of 4 rows of k
+  t.ahead_lines = static_cast<int>((lines + tiles - 1) / tiles);
   for (std::int64_t m = 0; m < row_count; m += kTileRows) {
     t.a = args.a + m * args.a_stride;
     t.c = args.c + m * args.c_stride;
     t.rows = row_count - m < kTileRows ? row_count - m : kTileRows;
+    t.ahead = args.ahead + (m / kTileRows) * t.ahead_lines * (t.k / 4) * 16;
     if (t.panel_stride % kColumns == 0) {
       for (std::int64_t n = 0; n < args.columns; n += kColumns) {
         TileArgs part = t;

@@ -23,6 +23,8 @@ struct TileArgs {
   std::int64_t c_stride;
   std::int64_t rows, columns;  // columns: those that exist; fewer than the tile's only at the right edge
   bool first;                  // start from 0 instead of from c
+  const float* ahead;          // what the next call reads as its panel
+  int ahead_lines;             // of it, for every 4 steps of k
 };
 using TileRow = void (*)(const TileArgs& args, std::int64_t row_count);
 // Runs the register tiles of all `row_count` rows over one panel part.

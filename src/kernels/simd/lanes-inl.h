@@ -89,7 +89,7 @@ HWY_INLINE float Dot(const float* x, const float* y, std::int64_t n) {
   return FoldAdd(sum);
 }
 
-// The largest of n >= 1 values; NaNs are ignored unless all are.
+// The largest of n >= 1 values. With a NaN among them the result is either NaN or the largest of the others.
 HWY_INLINE float Max(const float* x, std::int64_t n) {
   const F32 d;
   const auto step = static_cast<std::int64_t>(hn::Lanes(d));

@@ -37,18 +37,34 @@ HWY_INLINE V Polynomial(D d, V t, float highest, Rest... rest) {
 }
 
 // e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2 in two steps (Cody and Waite 1980); e^r by a polynomial of
-// degree 6 fitted for this range. Below 2^-125 the result is flushed to zero, so that 2^(n-1) is always normal.
+// degree 7 fitted for this range.
+template <class D, class V = hn::VFromD<D>>
+HWY_INLINE V ExpReduced(D d, V x, V& n) {
+  n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504f)));
+  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);
+  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
+  return Polynomial(d, r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
+                    5.0000001201e-1f, 1.0f, 1.0f);
+}
+
+// Below 2^-125 the result is flushed to zero, so that 2^(n-1) is always normal.
 template <class D, class V = hn::VFromD<D>>
 HWY_INLINE V Exp(D d, V x) {
   const hn::RebindToSigned<D> di;
-  const V clamped = hn::Max(hn::Set(d, -90.0f), hn::Min(hn::Set(d, 89.0f), x));
-  const V n = hn::Round(hn::Mul(clamped, hn::Set(d, 1.44269504f)));
-  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), clamped);
-  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
-  const V p = Polynomial(d, r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
-                         1.6666665459e-1f, 5.0000001201e-1f, 1.0f, 1.0f);
+  V n;
+  const V p = ExpReduced(d, hn::Max(hn::Set(d, -90.0f), hn::Min(hn::Set(d, 89.0f), x)), n);
   const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 126)));  // of 2^(n-1)
   const V y = hn::Mul(hn::Add(p, p), hn::BitCast(d, exponent));
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -86.6f)), y);
+}
+
+// The same bits for x <= 0 (or -inf), where nothing overflows: what is far below is garbage until it is flushed to zero.
+template <class D, class V = hn::VFromD<D>>
+HWY_INLINE V ExpNonPositive(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  V n;
+  const V p = ExpReduced(d, x, n);
+  const V y = hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127)))));
   return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -86.6f)), y);
 }
 
@@ -143,7 +159,8 @@ template <class D, class V = hn::VFromD<D>>
 HWY_INLINE V GeluTanhSlope(D d, V x) {
   const V one = hn::Set(d, 1.0f), half = hn::Set(d, 0.5f);
   const V t = Tanh(d, GeluTanhArgument(d, x));
-  const V inner = hn::Mul(hn::MulAdd(hn::Mul(x, x), hn::Set(d, 3.0f * 0.044715f), one), hn::Set(d, 0.79788456f));
+  const V squared = hn::Min(hn::Set(d, 1e9f), hn::Mul(x, x));  // sech^2 is 0 long before: keeps 0 * inf away
+  const V inner = hn::Mul(hn::MulAdd(squared, hn::Set(d, 3.0f * 0.044715f), one), hn::Set(d, 0.79788456f));
   const V sech2 = hn::NegMulAdd(t, t, one);
   return hn::MulAdd(hn::Mul(hn::Mul(half, x), sech2), inner, hn::MulAdd(half, t, half));
 }

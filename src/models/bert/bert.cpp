@@ -17,27 +17,39 @@
 namespace lyceum {
 namespace {
 
+// One label a row. A row without any token is absent, and its label is ignored.
+std::vector<std::int64_t> row_labels(const Tensor& labels, const PackedTokens& tokens, const std::string& name) {
+  if (labels.elements() != tokens.rows || labels.dtype() != DType::kI64)
+    fail(Errc::kData, "{}: found {} {}, expected I64 [{}]", name, dtype_name(labels.dtype()), labels.shape().text(), tokens.rows);
+  std::vector<std::int64_t> out = labels.contiguous().values<std::int64_t>();
+  for (std::int64_t b = 0; b < tokens.rows; ++b)
+    if (tokens.layout.length(b) == 0) out[static_cast<std::size_t>(b)] = CrossEntropyOptions().ignore_index;
+  return out;
+}
+
 // The loss of BertForSequenceClassification (R: problem_type, or what labels and their type tell).
-Tensor classification_loss(const Tensor& logits, const Tensor& labels, const std::string& problem_type) {
+Tensor classification_loss(const Tensor& logits, const Tensor& labels, const PackedTokens& tokens, const std::string& problem_type) {
   const std::int64_t rows = logits.dim(0), classes = logits.dim(1);
   std::string kind = problem_type;
   if (kind.empty())
     kind = classes == 1                           ? "regression"
            : labels.dtype() == DType::kI64 ? "single_label_classification"
                                                   : "multi_label_classification";
-  if (kind == "single_label_classification") {
-    if (labels.elements() != rows || labels.dtype() != DType::kI64)
-      fail(Errc::kData, "labels: found {} {}, expected I64 [{}]", dtype_name(labels.dtype()), labels.shape().text(), rows);
-    return cross_entropy(logits, labels.values<std::int64_t>());
-  }
+  if (kind == "single_label_classification") return cross_entropy(logits, row_labels(labels, tokens, "labels"));
   if (labels.elements() != rows * classes)
     fail(Errc::kData, "labels: found {}, expected [{}, {}]", labels.shape().text(), rows, classes);
-  Tensor targets = Tensor::empty({rows, classes});
-  for (std::int64_t i = 0; i < rows * classes; ++i)
-    targets.mutable_data<float>()[i] = labels.dtype() == DType::kI64
-                                           ? static_cast<float>(labels.contiguous().data<std::int64_t>()[i])
-                                           : labels.contiguous().data<float>()[i];
-  return kind == "regression" ? mean_squared_error(logits, targets) : binary_cross_entropy_with_logits(logits, targets);
+  std::vector<std::int64_t> present;
+  for (std::int64_t b = 0; b < rows; ++b)
+    if (tokens.layout.length(b) > 0) present.push_back(b);
+  const Tensor scores = embedding(logits, present);  // the rows that are there
+  Tensor targets = Tensor::empty(scores.shape());
+  const Tensor given = labels.contiguous();
+  for (std::int64_t i = 0; i < targets.elements(); ++i) {
+    const std::int64_t from = present[static_cast<std::size_t>(i / classes)] * classes + i % classes;
+    targets.mutable_data<float>()[i] =
+        given.dtype() == DType::kI64 ? static_cast<float>(given.data<std::int64_t>()[from]) : given.data<float>()[from];
+  }
+  return kind == "regression" ? mean_squared_error(scores, targets) : binary_cross_entropy_with_logits(scores, targets);
 }
 
 // Where in its sequence each row's target stands; -1 where it lies outside of the row (ignored, as the reference does).
@@ -47,6 +59,10 @@ std::vector<std::int64_t> span_targets(const Tensor& positions, const PackedToke
   const auto values = positions.values<std::int64_t>();
   std::vector<std::int64_t> targets;
   for (std::int64_t b = 0; b < tokens.rows; ++b) {
+    if (tokens.layout.length(b) == 0) {  // an absent row
+      targets.push_back(-1);
+      continue;
+    }
     const std::int64_t place = std::max<std::int64_t>(0, values[static_cast<std::size_t>(b)]);
     std::int64_t target = -1;
     for (std::int64_t t = tokens.layout.begin(b); t < tokens.layout.end(b); ++t)
@@ -110,6 +126,14 @@ Tensor Bert::body(const PackedTokens& tokens, Taps& taps) const {
   return x;
 }
 
+std::vector<std::string> Bert::label_inputs() const {
+  const std::string& kind = config_.architecture;
+  if (kind == "BertModel") return {};
+  if (kind == "BertForQuestionAnswering") return {"start_positions", "end_positions"};
+  if (kind == "BertForPreTraining") return {"labels", "next_sentence_label"};
+  return {"labels"};
+}
+
 Tensor Bert::encode(const PackedTokens& tokens) const {
   Taps none;
   return body(tokens, none);
@@ -147,16 +171,16 @@ std::vector<ModelOutput> Bert::run(const PackedTokens& tokens, const NamedTensor
     if (const Tensor* is_next = given("next_sentence_label"); labels && is_next)
       out.push_back({"loss",
                      add(cross_entropy(logits, packed_labels(*labels, tokens, "labels")),
-                         cross_entropy(next, is_next->values<std::int64_t>())),
+                         cross_entropy(next, row_labels(*is_next, tokens, "next_sentence_label"))),
                      Spread::kScalar});
   } else if (kind == "BertForNextSentencePrediction") {
     const Tensor next = weights_.next_sentence(pooled);
     out.push_back({"logits", next, Spread::kRows});
-    if (labels) out.push_back({"loss", cross_entropy(next, labels->values<std::int64_t>()), Spread::kScalar});
+    if (labels) out.push_back({"loss", cross_entropy(next, row_labels(*labels, tokens, "labels")), Spread::kScalar});
   } else if (kind == "BertForSequenceClassification") {
     const Tensor logits = weights_.classifier(pooled);
     out.push_back({"logits", logits, Spread::kRows});
-    if (labels) out.push_back({"loss", classification_loss(logits, *labels, config_.problem_type), Spread::kScalar});
+    if (labels) out.push_back({"loss", classification_loss(logits, *labels, tokens, config_.problem_type), Spread::kScalar});
   } else if (kind == "BertForTokenClassification") {
     const Tensor logits = weights_.classifier(hidden);
     out.push_back({"logits", logits, Spread::kTokens});

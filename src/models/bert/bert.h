@@ -67,6 +67,7 @@ class Bert final : public Model {
   const std::string& architecture() const override { return config_.architecture; }
   const std::vector<WeightPtr>& parameters() const override { return weights_.all; }
   std::vector<std::string> taps() const override;
+  std::vector<std::string> label_inputs() const override;
   std::vector<ModelOutput> run(const PackedTokens& tokens, const NamedTensors& inputs, Taps& taps) const override;
   Tensor encode(const PackedTokens& tokens) const override;
   std::int64_t width() const override { return config_.width; }

@@ -1,4 +1,5 @@
 // config.json and the published tensor names of BERT.
+#include <cstring>
 #include <utility>
 
 #include "base/error.h"
@@ -24,6 +25,7 @@ BertConfig bert_config(const std::string& config_json, const std::string& where)
   c.types = f.integer("type_vocab_size", c.types, 1, 1 << 16);
   c.layer_norm_epsilon = static_cast<float>(f.number("layer_norm_eps", 1e-12, 0.0, 1.0));
   c.padding_id = f.integer("pad_token_id", json.contains("pad_token_id") && json["pad_token_id"].is_null() ? -1 : 0, -1, kMost);
+  if (c.padding_id == -1 && f.has("pad_token_id")) c.padding_id = c.vocabulary - 1;  // R: counted from the end
   c.tie_word_embeddings = f.boolean("tie_word_embeddings", true);
   c.problem_type = f.text("problem_type", "");
   if (c.width % c.heads != 0)
@@ -66,14 +68,28 @@ struct Taker {
 
 }  // namespace
 
+namespace {
+
+// Whether both are there with different values.
+bool differ(const Tensor* a, const Tensor* b) {
+  if (a == nullptr || b == nullptr) return false;
+  return a->shape() != b->shape() || a->dtype() != b->dtype() || std::memcmp(a->raw(), b->raw(), a->bytes()) != 0;
+}
+
+}  // namespace
+
 BertWeights take_bert_weights(const Checkpoint& checkpoint, const BertConfig& config) {
   const std::string word = "embeddings.word_embeddings.weight";
-  Taker take{Parameters(checkpoint), checkpoint.find("bert." + word) != nullptr ? "bert." : "", config.width};
+  const std::string position = "embeddings.position_embeddings.weight", decoder = "cls.predictions.decoder";
+  Taker take{Parameters(checkpoint), checkpoint.find("bert." + position) != nullptr ? "bert." : "", config.width};
   const std::string& p = take.prefix;
   const std::int64_t width = config.width;
+  const std::string& kind = config.architecture;
+  const bool is_lm = kind == "BertForMaskedLM" || kind == "BertForPreTraining";
   BertWeights w;
-  w.word = take.from.take(p + word, {config.vocabulary, width});
-  w.position = take.from.take(p + "embeddings.position_embeddings.weight", {config.max_positions, width});
+  const bool only_decoder = is_lm && config.tie_word_embeddings && !take.from.has(p + word) && take.from.has(decoder + ".weight");
+  w.word = take.from.take(only_decoder ? decoder + ".weight" : p + word, {config.vocabulary, width});  // of two tied names one is enough
+  w.position = take.from.take(p + position, {config.max_positions, width});
   w.type = take.from.take(p + "embeddings.token_type_embeddings.weight", {config.types, width});
   w.embedding_norm = take.norm(p + "embeddings.LayerNorm");
   for (std::int64_t i = 0; i < config.layers; ++i) {
@@ -90,8 +106,6 @@ BertWeights take_bert_weights(const Checkpoint& checkpoint, const BertConfig& co
     w.layers.push_back(std::move(l));
   }
 
-  const std::string& kind = config.architecture;
-  const bool is_lm = kind == "BertForMaskedLM" || kind == "BertForPreTraining";
   const bool needs_pooler = kind == "BertForPreTraining" || kind == "BertForNextSentencePrediction" ||
                             kind == "BertForSequenceClassification";
   if (needs_pooler || (kind == "BertModel" && take.from.has(p + "pooler.dense.weight"))) {
@@ -101,13 +115,18 @@ BertWeights take_bert_weights(const Checkpoint& checkpoint, const BertConfig& co
   if (is_lm) {
     w.transform = take.linear("cls.predictions.transform.dense", width, width);
     w.transform_norm = take.norm("cls.predictions.transform.LayerNorm");
-    // Untied heads have a matrix of their own, and the bias beside it counts; a tied head's bias has two names.
-    const bool untied = !config.tie_word_embeddings && take.from.has("cls.predictions.decoder.weight");
-    const WeightPtr matrix = untied ? take.from.take("cls.predictions.decoder.weight", {config.vocabulary, width}) : w.word;
-    const WeightPtr bias =
-        untied ? take.from.take({"cls.predictions.decoder.bias", "cls.predictions.bias"}, {config.vocabulary})
-               : take.from.take({"cls.predictions.bias", "cls.predictions.decoder.bias"}, {config.vocabulary});
-    if (untied && take.from.has("cls.predictions.bias")) take.from.take("cls.predictions.bias", {config.vocabulary});
+    // A head is tied when the configuration says so and the file does not contradict it: two names with different values are
+    // two parameters (R: tie_weights). The bias beside the matrix is the one that counts; files that tie it have it under either name.
+    const std::string own_bias = decoder + ".bias", shared_bias = "cls.predictions.bias";
+    const auto tied = [&](const std::string& ours, const std::string& theirs) {
+      return config.tie_word_embeddings && !differ(checkpoint.find(ours), checkpoint.find(theirs));
+    };
+    const WeightPtr matrix =
+        tied(p + word, decoder + ".weight") ? w.word : take.from.take(decoder + ".weight", {config.vocabulary, width});
+    const bool one_bias = tied(shared_bias, own_bias);
+    const WeightPtr bias = one_bias ? take.from.take({shared_bias, own_bias}, {config.vocabulary})
+                                    : take.from.take({own_bias, shared_bias}, {config.vocabulary});
+    if (!one_bias && take.from.has(shared_bias)) take.from.take(shared_bias, {config.vocabulary});  // without use, but there
     w.decoder = Linear(matrix, bias);
   }
   if (kind == "BertForPreTraining" || kind == "BertForNextSentencePrediction")

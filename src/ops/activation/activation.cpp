@@ -32,7 +32,8 @@ Activation activation_from_name(std::string_view name) {
   static constexpr std::pair<std::string_view, Activation> kNames[] = {
       {"gelu", Activation::kGeluErf},   {"gelu_python", Activation::kGeluErf},
       {"gelu_new", Activation::kGeluTanh}, {"gelu_pytorch_tanh", Activation::kGeluTanh},
-      {"gelu_fast", Activation::kGeluTanh}, {"relu", Activation::kRelu},
+      {"gelu_fast", Activation::kGeluTanh}, {"gelu_accurate", Activation::kGeluTanh},
+      {"gelu_python_tanh", Activation::kGeluTanh}, {"relu", Activation::kRelu},
       {"silu", Activation::kSilu},      {"swish", Activation::kSilu},
       {"tanh", Activation::kTanh},      {"sigmoid", Activation::kSigmoid},
       {"linear", Activation::kNone}};

@@ -113,21 +113,24 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Sequen
     const kernels::HeadShape head{queries.length(u.sequence), keys.length(u.sequence), shape.width, shape.value_width};
     static thread_local kernels::AlignedFloats scratch, packed;
     float* space = scratch.grow(kernels::attention_scratch(head));
-    float* keys_packed = packed.grow(kernels::attention_packed_floats(head.keys, shape.width));
+    const std::int64_t key_floats = kernels::attention_packed_floats(head.keys, shape.width);
+    float* keys_packed = packed.grow(key_floats + head.keys * ((shape.value_width + 15) / 16 * 16));
+    float* values_packed = keys_packed + key_floats;
     kernels::attention_pack(k.data<float>() + keys.begin(u.sequence) * k.row_stride() + u.kv_head * shape.width, k.row_stride(), head.keys,
                             shape.width, keys_packed);
+    kernels::attention_pack_rows(v.data<float>() + keys.begin(u.sequence) * v.row_stride() + u.kv_head * shape.value_width, v.row_stride(), head.keys,
+                                 shape.value_width, values_packed);
     const std::int64_t first = queries.begin(u.sequence);
     for (std::int64_t h = u.kv_head * group; h < (u.kv_head + 1) * group; ++h) {
       const kernels::ForwardHead work{.shape = head,
                                       .rules = head_rules(spec, shape, queries, u.sequence, h),
                                       .q = q.data<float>() + first * q.row_stride() + h * shape.width,
                                       .keys_packed = keys_packed,
-                                      .v = v.data<float>() + keys.begin(u.sequence) * v.row_stride() + u.kv_head * shape.value_width,
+                                      .values_packed = values_packed,
                                       .out = to + first * out.cols() + h * shape.value_width,
                                       .row_max = maxima ? maxima + h * queries.tokens() + first : nullptr,
                                       .row_sum = sums ? sums + h * queries.tokens() + first : nullptr,
                                       .q_stride = q.row_stride(),
-                                      .v_stride = v.row_stride(),
                                       .out_stride = out.cols()};
       kernels::attention_forward(work, u.begin, u.end, space);
     }

@@ -118,6 +118,10 @@ void PackImpl(const float* x, std::int64_t stride, std::int64_t rows, std::int64
     TransposeTile(x + r * stride, stride, rows - r < kKeyTile ? rows - r : kKeyTile, width, to);
 }
 
+void PackRowsImpl(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) {
+  CopyRows(x, stride, rows, width, to, (width + 15) / 16 * 16);
+}
+
 // The keys that a query at position p sees: [low, high) and [0, prefix).
 struct Visible {
   std::int64_t low, high, prefix;
@@ -191,8 +195,9 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
   float* scores = out + kQueryBlock * out_stride;          // [kTileRows][kKeyTile]
   float* lanes = scores + kTileRows * kKeyTile;            // [kQueryBlock][16]
   float* most = lanes + kQueryBlock * kLanes;              // [kQueryBlock]
-  float* value_rows = most + kQueryBlock + 4;              // [kKeyTile][out_stride]
-  float* factors = value_rows + kKeyTile * out_stride;     // [kKeyTile]
+  float* factors = most + kQueryBlock + 4;                 // [kKeyTile]
+  const VF32 scale = hn::Set(d, h.rules.scale);
+  const bool scaled_only = h.rules.softcap <= 0 && h.rules.slope == 0 && h.rules.bias == nullptr;
   for (std::int64_t block = begin; block < end; block += kQueryBlock) {
     const std::int64_t rows = end - block < kQueryBlock ? end - block : kQueryBlock;
     for (std::int64_t i = 0; i < rows * out_stride; i += kStep) hn::StoreU(hn::Zero(d), d, out + i);
@@ -204,29 +209,43 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
       bool any = false;
       for (std::int64_t r = 0; r < rows && !any; ++r) any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
       if (!any) continue;
-      const float* v = h.v + first * h.v_stride;
-      std::int64_t v_stride = h.v_stride;
-      if (values % kStep != 0) {  // a row's last vector must not reach into what follows
-        CopyRows(v, h.v_stride, count, values, value_rows, out_stride);
-        v = value_rows;
-        v_stride = out_stride;
-      }
+      const float* v = h.values_packed + first * out_stride;
       for (std::int64_t m = 0; m < rows; m += kTileRows) {
         const std::int64_t tile_rows = rows - m < kTileRows ? rows - m : kTileRows;
-        Multiply<false>({h.q + (block + m) * h.q_stride, h.q_stride, h.keys_packed + first * width, kKeyTile, width, scores, kKeyTile},
-                        tile_rows, whole, true);
+        // The keys of this tile that any of these rows sees, in whole vectors of 16: what lies outside has probability 0.
+        std::int64_t low = whole, high = 0;
+        for (std::int64_t r = 0; r < tile_rows; ++r) {
+          const Visible visible = VisibleFrom(h.rules, block + m + r + shift, keys);
+          const std::int64_t from = visible.prefix > first ? first : visible.low, to = visible.prefix > visible.high ? visible.prefix : visible.high;
+          low = from - first < low ? from - first : low;
+          high = to - first > high ? to - first : high;
+        }
+        low = low < 0 ? 0 : low / 16 * 16;
+        high = high > count ? whole : (high + 15) / 16 * 16;
+        if (low >= high) continue;
+        Multiply<false>({h.q + (block + m) * h.q_stride, h.q_stride, h.keys_packed + first * width + low, kKeyTile, width, scores + low, kKeyTile},
+                        tile_rows, high - low, true);
         for (std::int64_t r = 0; r < tile_rows; ++r) {
           float* s = scores + r * kKeyTile;
           const std::int64_t p = block + m + r + shift;
           const Visible visible = VisibleFrom(h.rules, p, keys);
-          FinishScores(s, nullptr, whole, first, p, h.rules, visible, count != whole || !SeesAll(visible, first, first + count));
-          VF32 highest = hn::LoadU(d, s);
-          for (std::int64_t j = kStep; j < whole; j += kStep) highest = hn::Max(hn::LoadU(d, s + j), highest);
+          const bool masked = first + high > keys || !SeesAll(visible, first + low, first + high);
+          VF32 highest = hn::Set(d, -HUGE_VALF);
+          if (scaled_only && !masked) {
+            for (std::int64_t j = low; j < high; j += kStep) {
+              const VF32 x = hn::Mul(hn::LoadU(d, s + j), scale);
+              hn::StoreU(x, d, s + j);
+              highest = hn::Max(x, highest);
+            }
+          } else {
+            FinishScores(s + low, nullptr, high - low, first + low, p, h.rules, visible, masked);
+            for (std::int64_t j = low; j < high; j += kStep) highest = hn::Max(hn::LoadU(d, s + j), highest);
+          }
           const float before = most[m + r];
           float now = hn::GetLane(hn::MaxOfLanes(d, highest));
           now = now > before ? now : before;
           if (now == -HUGE_VALF) {  // nothing seen yet: probabilities of this tile are zero
-            for (std::int64_t j = 0; j < whole; j += kStep) hn::StoreU(hn::Zero(d), d, s + j);
+            for (std::int64_t j = low; j < high; j += kStep) hn::StoreU(hn::Zero(d), d, s + j);
             continue;
           }
           float* lane = lanes + (m + r) * static_cast<std::int64_t>(kLanes);
@@ -238,18 +257,23 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
             most[m + r] = now;
           }
           const VF32 maximum = hn::Set(d, now);
-          for (std::int64_t j = 0; j < whole; j += kStep) {
-            const VF32 e = Exp(d, hn::Sub(hn::LoadU(d, s + j), maximum));
-            hn::StoreU(e, d, s + j);
-            float* l = lane + j % static_cast<std::int64_t>(kLanes);
-            hn::StoreU(hn::Add(hn::LoadU(d, l), e), d, l);
-          }
+          VF32 sums[kParts];
+          for (std::size_t part = 0; part < kParts; ++part) sums[part] = hn::LoadU(d, lane + static_cast<std::int64_t>(part) * kStep);
+          for (std::int64_t j = low; j < high; j += static_cast<std::int64_t>(kLanes))
+            for (std::size_t part = 0; part < kParts; ++part) {
+              float* at = s + j + static_cast<std::int64_t>(part) * kStep;
+              const VF32 e = ExpNonPositive(d, hn::Sub(hn::LoadU(d, at), maximum));
+              hn::StoreU(e, d, at);
+              sums[part] = hn::Add(sums[part], e);
+            }
+          for (std::size_t part = 0; part < kParts; ++part) hn::StoreU(sums[part], d, lane + static_cast<std::int64_t>(part) * kStep);
           if (h.rules.dropout > 0) {
             DropoutFactors(h.rules, p, first, count, factors);
             for (std::int64_t j = 0; j < count; ++j) s[j] *= factors[j];
           }
         }
-        Multiply<false>({scores, kKeyTile, v, v_stride, count, out + m * out_stride, out_stride}, tile_rows, values, false);
+        Multiply<false>({scores + low, kKeyTile, v + low * out_stride, out_stride, (high < count ? high : count) - low, out + m * out_stride, out_stride},
+                        tile_rows, values, false);
       }
     }
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -318,7 +342,7 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
           for (std::int64_t j = count; j < whole; ++j) factors[j] = 0.0f;
         }
         for (std::int64_t j = 0; j < whole; j += kStep) {
-          const VF32 e = hn::Mul(Exp(d, hn::Sub(hn::LoadU(d, prob + j), maximum)), inverse);
+          const VF32 e = hn::Mul(ExpNonPositive(d, hn::Sub(hn::LoadU(d, prob + j), maximum)), inverse);
           VF32 dp = hn::LoadU(d, ds + j), dropped = e;
           if (h.rules.dropout > 0) {
             const VF32 z = hn::LoadU(d, factors + j);
@@ -356,10 +380,11 @@ namespace lyceum::kernels {
 HWY_EXPORT(ForwardImpl);
 HWY_EXPORT(BackwardImpl);
 HWY_EXPORT(PackImpl);
+HWY_EXPORT(PackRowsImpl);
 
 std::int64_t attention_scratch(const HeadShape& shape) {
   const std::int64_t wide = (shape.value_width + 15) / 16 * 16;
-  return kQueryBlock * wide + 8 * kKeyTile + kQueryBlock * 17 + 4 + kKeyTile * wide + kKeyTile;
+  return kQueryBlock * wide + 8 * kKeyTile + kQueryBlock * 17 + 4 + kKeyTile;
 }
 
 std::int64_t attention_backward_scratch(const HeadShape& shape) {
@@ -373,6 +398,9 @@ std::int64_t attention_packed_floats(std::int64_t rows, std::int64_t width) noex
 
 void attention_pack(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) noexcept {
   LYCEUM_DISPATCH(PackImpl)(x, stride, rows, width, to);
+}
+void attention_pack_rows(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) noexcept {
+  LYCEUM_DISPATCH(PackRowsImpl)(x, stride, rows, width, to);
 }
 void attention_forward(const ForwardHead& head, std::int64_t begin, std::int64_t end, float* scratch) noexcept {
   LYCEUM_DISPATCH(ForwardImpl)(head, begin, end, scratch);

@@ -26,19 +26,23 @@ struct HeadShape {
 std::int64_t attention_scratch(const HeadShape& shape);
 std::int64_t attention_backward_scratch(const HeadShape& shape);
 
-// Rows [begin, end) of the output. row_max and row_sum [M] may be null. keys_packed: written by attention_pack.
+// Rows [begin, end) of the output. row_max and row_sum [M] may be null. keys_packed: written by attention_pack, values_packed by
+// attention_pack_rows.
 struct ForwardHead {
   HeadShape shape;
   HeadRules rules;
-  const float *q, *keys_packed, *v;
+  const float *q, *keys_packed, *values_packed;
   float *out, *row_max, *row_sum;
-  std::int64_t q_stride, v_stride, out_stride;
+  std::int64_t q_stride, out_stride;
 };
 void attention_forward(const ForwardHead& head, std::int64_t begin, std::int64_t end, float* scratch) noexcept;
 
 // x [rows, width] to tiles [ceil(rows / 64)][width][64], the last filled up with zeros.
 void attention_pack(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) noexcept;
 std::int64_t attention_packed_floats(std::int64_t rows, std::int64_t width) noexcept;
+// x [rows, width] to [rows][width rounded up to 16], filled up with zeros. A tile of it is one piece: rows that stand a model's width apart
+// would push one another out of the first-level cache.
+void attention_pack_rows(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) noexcept;
 
 // Adds to dk [N, K] and dv [N, V] (strided), writes dq [M, K] (set to zero before), adds to dbias [2 R + 1] if not null.
 struct BackwardHead {

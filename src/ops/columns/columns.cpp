@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "kernels/rows.h"
 #include "tensor/legend.h"
 #include "tensor/tape.h"
 
@@ -42,6 +41,7 @@ Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end) {
 }
 
 Tensor concat_columns(std::span<const Tensor> parts) {
+  if (parts.empty()) fail(Errc::kInternal, "concat_columns: found no part");
   std::int64_t cols = 0;
   Legend d("concat_columns");
   Tape* tape = nullptr;
@@ -63,24 +63,6 @@ Tensor concat_columns(std::span<const Tensor> parts) {
         pass.add(part, pass.cotangent().columns(first, first + part.cols()).clone().reshaped(part.shape()));
         first += part.cols();
       }
-    });
-  return y;
-}
-
-Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> indices) {
-  Tensor y = Tensor::zeros({static_cast<std::int64_t>(indices.size()), x.cols()});
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    if (indices[i] < -1 || indices[i] >= x.rows())
-      fail(Errc::kData, "gather_rows: found the index {}, expected -1 to {}", indices[i], x.rows() - 1);
-    if (indices[i] >= 0) std::copy_n(x.row<float>(indices[i]), x.cols(), y.mutable_row<float>(static_cast<std::int64_t>(i)));
-  }
-  if (Tape* tape = recording({&x}))
-    tape->record("gather_rows", {&y}, [x, from = std::vector<std::int64_t>(indices.begin(), indices.end())](BackwardPass& pass) {
-      Tensor dx = Tensor::zeros(x.shape());
-      for (std::size_t i = 0; i < from.size(); ++i)
-        if (from[i] >= 0)
-          kernels::add_to(dx.mutable_row<float>(from[i]), pass.cotangent().row<float>(static_cast<std::int64_t>(i)), x.cols());
-      pass.add(x, std::move(dx));
     });
   return y;
 }

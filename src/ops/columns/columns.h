@@ -1,4 +1,5 @@
-// Parts, joins and sums of matrices: what glues the other ops together.
+// Parts, joins and sums of matrices: what glues the other ops together. (A sum that a product or a norm can take along
+// is fused there: the residual of ops/linear and ops/layer_norm.)
 #pragma once
 
 #include <cstdint>
@@ -11,13 +12,10 @@ namespace lyceum {
 // x[.., begin:end], a view. Gradient: zeros elsewhere.
 Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end);
 
-// [x_1 | x_2 | ...] for matrices with the same rows.
+// [x_1 | x_2 | ...] for at least one matrix, all with the same rows. Throws Errc::kData when rows differ.
 Tensor concat_columns(std::span<const Tensor> parts);
 
-// y_i = x[index_i]; an index of -1 gives a row of zeros. Gradient summed in the order of the indices.
-Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> indices);
-
-// Elementwise, same shapes.
+// Elementwise, same shapes, any row strides. Gradients for every tensor. Throws Errc::kData when shapes differ.
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor scale(const Tensor& x, float factor);

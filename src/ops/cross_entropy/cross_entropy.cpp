@@ -43,6 +43,8 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int64_t> labels,
   Legend d("cross_entropy");
   d.bind("logits", logits.shape(), "T V");
   d.bind("labels", Shape{static_cast<std::int64_t>(labels.size())}, "T");
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
+    fail(Errc::kData, "cross_entropy: found label_smoothing {}, expected 0 to 1", options.label_smoothing);
   const std::int64_t tokens = d['T'], classes = d['V'];
   std::int64_t counted = 0;
   for (std::size_t t = 0; t < labels.size(); ++t) {
@@ -112,7 +114,8 @@ Tensor segment_cross_entropy(const Tensor& scores, const SequenceLayout& layout,
   Tensor loss = scalar(sum_in_order(losses) / counted);
   if (Tape* tape = recording({&scores}))
     tape->record("segment_cross_entropy", {&loss}, [scores, slopes = std::move(probabilities), counted](BackwardPass& pass) {
-      const float g = static_cast<float>(static_cast<double>(pass.cotangent().data<float>()[0]) / counted);
+      // Nothing counted: the loss is NaN, but no score had a part in it, so its gradient is zero (as PyTorch's).
+      const float g = counted > 0 ? static_cast<float>(static_cast<double>(pass.cotangent().data<float>()[0]) / counted) : 0.0f;
       Tensor dz = Tensor::empty(scores.shape());
       for (std::size_t i = 0; i < slopes.size(); ++i) dz.mutable_data<float>()[i] = g * slopes[i];
       pass.add(scores, std::move(dz));

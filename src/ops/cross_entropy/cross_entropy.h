@@ -16,7 +16,8 @@ struct CrossEntropyOptions {
 };
 
 // logits [T, V], labels [T] in [0, V) or ignore_index. Returns a scalar in nats; the mean of no label is NaN.
-// loss_t = logsumexp(z_t) - (1 - e) z_t[label] - e / V sum_v z_t[v]. Throws Errc::kData for other labels.
+// loss_t = logsumexp(z_t) - (1 - e) z_t[label] - e / V sum_v z_t[v]. Throws Errc::kData for other labels
+// and for e outside [0, 1].
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int64_t> labels, const CrossEntropyOptions& options = {});
 
 // One choice among the tokens of each sequence: scores [T, 1], targets [B], the index of a token in its sequence or -1 (ignored).

@@ -31,9 +31,13 @@ Tensor embedding(const Tensor& table, std::span<const std::int64_t> ids, std::in
 }
 
 Tensor embedding_sum(std::span<const EmbeddingTerm> terms) {
+  if (terms.empty()) fail(Errc::kInternal, "embedding: found no table");
   Legend d("embedding");
   d.set('T', static_cast<std::int64_t>(terms[0].ids.size()), "ids");
   for (const EmbeddingTerm& term : terms) {
+    const DType type = term.table.dtype();
+    if (type != DType::kF32 && type != DType::kBF16 && type != DType::kF16)
+      fail(Errc::kUnsupported, "embedding: found a table of the number format {}, expected F32, BF16 or F16", dtype_name(type));
     d.bind("table", Shape{term.table.cols()}, "C");
     d.bind("ids", Shape{static_cast<std::int64_t>(term.ids.size())}, "T");
     for (const std::int64_t id : term.ids)

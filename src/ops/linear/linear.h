@@ -1,4 +1,5 @@
 // y = act(x W^T + b) (+ residual), with one product for several weights that share their input (query, key, value).
+// A product of two activations is ops/matmul; inside a sequence, ops/attention.
 #pragma once
 
 #include <memory>

@@ -29,7 +29,7 @@ class Weights {
   }
   float operator()(std::int64_t i) const {
     switch (mode_) {
-      case PoolingMode::kCls: return i == 0 ? 1.0f : 0.0f;
+      case PoolingMode::kCls: return i == (skip_ < length_ ? skip_ : 0) ? 1.0f : 0.0f;
       case PoolingMode::kLastToken: return i == length_ - 1 ? 1.0f : 0.0f;
       case PoolingMode::kWeightedMean: return i < skip_ ? 0.0f : static_cast<float>(i + 1);
       default: return i < skip_ ? 0.0f : 1.0f;
@@ -51,6 +51,8 @@ Tensor pool(const Tensor& x, const SequenceLayout& layout, PoolingMode mode, std
   d.bind("x", x.shape(), "T C");
   if (!skip.empty() && static_cast<std::int64_t>(skip.size()) != layout.sequences())
     fail(Errc::kData, "pool: found {} numbers of tokens to skip, expected {}", skip.size(), layout.sequences());
+  for (const std::int64_t n : skip)
+    if (n < 0) fail(Errc::kData, "pool: found {} tokens to skip, expected 0 or more", n);
   const std::int64_t cols = d['C'], sequences = layout.sequences();
   const auto skipped = [&skip](std::int64_t s) { return skip.empty() ? 0 : skip[static_cast<std::size_t>(s)]; };
   Tensor y = Tensor::zeros({sequences, cols});
@@ -62,8 +64,9 @@ Tensor pool(const Tensor& x, const SequenceLayout& layout, PoolingMode mode, std
       for (std::int64_t t = layout.begin(s) + std::min(skipped(s), layout.length(s)); t < layout.end(s); ++t)
         for (std::int64_t c = 0; c < cols; ++c) {
           std::int64_t& winner = winners[static_cast<std::size_t>(s * cols + c)];
-          if (winner >= 0 && !(x.row<float>(t)[c] > out[c])) continue;
-          out[c] = x.row<float>(t)[c];
+          const float value = x.row<float>(t)[c];
+          if (winner >= 0 && !(value > out[c] || value != value)) continue;  // the first of equals; NaN stays
+          out[c] = value;
           winner = t;
         }
       continue;

@@ -16,12 +16,6 @@
 namespace lyceum {
 namespace {
 
-// The model's own files may lie in a folder of their own ("0_Transformer").
-ModelFolder transformer_folder(const ModelFolder& folder, const SentencePipeline& pipeline) {
-  if (pipeline.transformer_path.empty()) return folder;
-  return ModelFolder::find(folder.require(pipeline.transformer_path).string());
-}
-
 // What tokenizer_config.json says, when it is a number that means something (the library writes 1e30 for "no limit").
 std::int64_t model_max_length(const ModelFolder& folder) {
   const auto file = folder.file("tokenizer_config.json");
@@ -73,13 +67,13 @@ std::shared_ptr<const Embedder> Embedder::load(const std::string& model, const E
 
 std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const EmbedderOptions& options) {
   std::shared_ptr<Embedder> e(new Embedder);
-  e->pipeline_ = sentence_pipeline(folder);
-  const ModelFolder body = transformer_folder(folder, e->pipeline_);
-  LoadedModel loaded = load_model(body);
-  e->model_ = std::move(loaded.model);
-  e->unused_ = std::move(loaded.unused);
+  SentenceModel all = load_sentence_model(folder);
+  const ModelFolder& body = all.folder;
+  e->pipeline_ = std::move(all.pipeline);
+  e->model_ = std::move(all.loaded.model);
+  e->head_ = std::move(all.head);
+  e->unused_ = std::move(all.loaded.unused);
   e->tokenizer_ = Tokenizer::from_folder(body);
-  e->head_ = std::make_unique<SentenceHead>(folder, e->pipeline_, e->model_->width());
   // the smallest of what the pipeline, the tokenizer and the position table allow
   e->max_tokens_ = e->model_->max_positions();
   for (const std::int64_t limit : {e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body), options.max_tokens})

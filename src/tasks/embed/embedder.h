@@ -7,9 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "formats/model_folder.h"
-#include "nn/registry.h"
-#include "nn/sentence_head.h"
+#include "nn/sentence_model.h"
 #include "tasks/embed/text_encoder.h"
 
 namespace lyceum {

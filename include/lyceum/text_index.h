@@ -1,0 +1,51 @@
+// A search index over files: one SQLite file that holds the passages and their vectors.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lyceum/embedding_model.h"
+
+namespace lyceum {
+
+class SearchIndex;  // of the library's inside
+
+struct TextHit {
+  double score = 0;       // cosine; for hybrid search the sum of reciprocal ranks
+  std::string file;       // as it was found under the folder that was given
+  std::int64_t line = 1;  // of the passage's first line
+  std::string text;
+};
+
+struct TextIndexChange {
+  std::int64_t added = 0, updated = 0, unchanged = 0, deleted = 0, skipped = 0;  // files; skipped: binary or too large
+  std::int64_t embedded = 0;                                                     // passages
+};
+
+class TextIndex {
+ public:
+  // Creates the file or opens one for writing. One writer at a time; readers may go on reading. Throws Errc::kIo for a second writer,
+  // kData when the index was made with another model, kFormat for files that are no index.
+  static TextIndex open_for_writing(const std::string& file, const EmbeddingModel& model);
+  // For searching only.
+  static TextIndex open(const std::string& file, const EmbeddingModel& model);
+  TextIndex(TextIndex&&) noexcept;
+  ~TextIndex();
+
+  // Brings the index to the state of these files and folders: only what changed is embedded, what is gone is deleted.
+  TextIndexChange update(std::span<const std::string> files_and_folders);
+  std::int64_t remove(std::span<const std::string> files_and_folders);  // how many files
+
+  // The best passages for a question, best first: exact cosine; hybrid joins them with BM25 word matches by reciprocal ranks.
+  std::vector<TextHit> search(const std::string& question, std::int64_t top = 10, bool hybrid = false) const;
+
+ private:
+  TextIndex(SearchIndex&& index, const EmbeddingModel& model);
+  std::unique_ptr<SearchIndex> inside_;
+  EmbeddingModel model_;
+};
+
+}  // namespace lyceum

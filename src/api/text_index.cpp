@@ -1,0 +1,40 @@
+#include "lyceum/text_index.h"
+
+#include <filesystem>
+
+#include "base/utf8.h"
+#include "tasks/embed/embedder.h"
+#include "tasks/search/search_index.h"
+
+namespace lyceum {
+
+TextIndex::TextIndex(SearchIndex&& index, const EmbeddingModel& model)
+    : inside_(std::make_unique<SearchIndex>(std::move(index))), model_(model) {}
+TextIndex::TextIndex(TextIndex&&) noexcept = default;
+TextIndex::~TextIndex() = default;
+
+TextIndex TextIndex::open_for_writing(const std::string& file, const EmbeddingModel& model) {
+  return {SearchIndex::open_for_writing(file, *model.inside_), model};
+}
+TextIndex TextIndex::open(const std::string& file, const EmbeddingModel& model) { return {SearchIndex::open(file), model}; }
+
+TextIndexChange TextIndex::update(std::span<const std::string> files_and_folders) {
+  const std::vector<std::filesystem::path> roots(files_and_folders.begin(), files_and_folders.end());
+  const UpdateStats s = inside_->update(roots, *model_.inside_);
+  return {s.added, s.updated, s.unchanged, s.deleted, s.skipped, s.embedded};
+}
+
+std::int64_t TextIndex::remove(std::span<const std::string> files_and_folders) {
+  return inside_->remove(std::vector<std::filesystem::path>(files_and_folders.begin(), files_and_folders.end()));
+}
+
+std::vector<TextHit> TextIndex::search(const std::string& question, std::int64_t top, bool hybrid) const {
+  std::string query = question;
+  repair_utf8(query);
+  std::vector<TextHit> hits;
+  for (SearchHit& hit : inside_->search(query, *model_.inside_, {.top = top, .hybrid = hybrid}))
+    hits.push_back({hit.score, std::move(hit.file), hit.line, std::move(hit.text)});
+  return hits;
+}
+
+}  // namespace lyceum

@@ -1,0 +1,289 @@
+// The functions against the standard library in double, over a sweep of all floats, and their bits on every
+// instruction set. The errors here are those that math-inl.h promises.
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/math_test.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+#include "kernels/isa.h"
+#include "kernels/simd/lanes-inl.h"
+#include "kernels/simd/math-inl.h"
+
+#ifndef LYCEUM_KERNELS_SIMD_MATH_TEST_FUNCTIONS
+#define LYCEUM_KERNELS_SIMD_MATH_TEST_FUNCTIONS
+namespace lyceum::kernels {
+enum class Function {
+  kExp,
+  kLog,
+  kErf,
+  kTanh,
+  kSigmoid,
+  kSilu,
+  kGeluErf,
+  kGeluTanh,
+  kGeluErfSlope,
+  kGeluTanhSlope,
+  kSiluSlope
+};
+}  // namespace lyceum::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace lyceum::kernels::HWY_NAMESPACE {
+
+HWY_INLINE VF32 Apply(F32 d, Function f, VF32 x) {
+  switch (f) {
+    case Function::kExp:
+      return Exp(d, x);
+    case Function::kLog:
+      return Log(d, x);
+    case Function::kErf:
+      return Erf(d, x);
+    case Function::kTanh:
+      return Tanh(d, x);
+    case Function::kSigmoid:
+      return Sigmoid(d, x);
+    case Function::kSilu:
+      return Silu(d, x);
+    case Function::kGeluErf:
+      return GeluErf(d, x);
+    case Function::kGeluTanh:
+      return GeluTanh(d, x);
+    case Function::kGeluErfSlope:
+      return GeluErfSlope(d, x);
+    case Function::kGeluTanhSlope:
+      return GeluTanhSlope(d, x);
+    case Function::kSiluSlope:
+      return SiluSlope(d, x);
+  }
+  return x;
+}
+
+void ApplyImpl(Function f, const float* x, float* y, std::int64_t n) {
+  const F32 d;
+  for (std::int64_t i = 0; i < n; i += static_cast<std::int64_t>(hn::Lanes(d)))
+    StoreTail(d, Apply(d, f, LoadTail(d, x, i, n)), y, i, n);
+}
+
+}  // namespace lyceum::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+namespace lyceum::kernels {
+HWY_EXPORT(ApplyImpl);
+namespace {
+
+constexpr float kLargest = std::numeric_limits<float>::max(),
+                kSmallestNormal = std::numeric_limits<float>::min();
+
+std::vector<float> computed(Function f, const std::vector<float>& x) {
+  std::vector<float> y(x.size());
+  LYCEUM_DISPATCH(ApplyImpl)(f, x.data(), y.data(), static_cast<std::int64_t>(x.size()));
+  return y;
+}
+
+float computed(Function f, float x) { return computed(f, std::vector<float>{x})[0]; }
+
+constexpr std::uint32_t kStride =
+    251;  // a prime: every exponent with 33420 different mantissas. 1 takes some minutes.
+
+// Calls look(x, y) for the floats from `first` on in steps of kStride bit patterns while they are at most
+// `last`, both of one sign, in pieces.
+void sweep(Function f, float first, float last, const std::function<void(float, float)>& look) {
+  const auto begin = std::bit_cast<std::uint32_t>(first), end = std::bit_cast<std::uint32_t>(last);
+  std::vector<float> x;
+  for (std::uint64_t bits = begin; bits <= end;) {
+    x.clear();
+    for (; bits <= end && x.size() < 1 << 14; bits += kStride)
+      x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+    if (bits > end) x.push_back(last);
+    const std::vector<float> y = computed(f, x);
+    for (std::size_t i = 0; i < x.size(); ++i) look(x[i], y[i]);
+  }
+}
+
+void sweep_both_signs(Function f, float last, const std::function<void(float, float)>& look) {
+  sweep(f, 0.0f, last, look);
+  sweep(f, -0.0f, -last, look);
+}
+
+double ulp_of(double want) { return std::ldexp(1.0, std::max(std::ilogb(want), -126) - 23); }
+
+// The largest error over the sweep, in ulp of the result; a result that is not a number counts as infinite.
+class UlpError {
+ public:
+  void add(float x, float found, double want) {
+    const double error =
+        want == 0 ? (found == 0 ? 0 : HUGE_VAL) : std::fabs(static_cast<double>(found) - want) / ulp_of(want);
+    if (error <= worst_) return;
+    worst_ = std::isnan(error) ? HUGE_VAL : error;
+    at_ = x;
+  }
+  double worst() const { return worst_; }
+  float at() const { return at_; }
+
+ private:
+  double worst_ = 0;
+  float at_ = 0;
+};
+
+TEST(Exp, IsWithinTwoUlpAndZeroBelowItsRange) {
+  UlpError error;
+  sweep_both_signs(Function::kExp, 88.72f, [&](float x, float y) {
+    if (x < -86.6f) {
+      ASSERT_EQ(y, 0.0f) << x;
+    } else {
+      error.add(x, y, std::exp(static_cast<double>(x)));
+    }
+  });
+  EXPECT_LE(error.worst(), 2) << "at " << error.at();
+  sweep(Function::kExp, 88.73f, INFINITY, [](float x, float y) { ASSERT_EQ(y, INFINITY) << x; });
+  sweep(Function::kExp, -88.73f, -INFINITY, [](float x, float y) { ASSERT_EQ(y, 0.0f) << x; });
+  EXPECT_EQ(computed(Function::kExp, 0.0f), 1.0f);
+}
+
+TEST(Log, IsWithinTwoUlpForNormalNumbers) {
+  UlpError error;
+  sweep(Function::kLog, kSmallestNormal, kLargest,
+        [&](float x, float y) { error.add(x, y, std::log(static_cast<double>(x))); });
+  EXPECT_LE(error.worst(), 2) << "at " << error.at();
+}
+
+TEST(Log, HasItsLimitsAndReadsSubnormalsAsAboutTheSmallestNormal) {
+  EXPECT_EQ(computed(Function::kLog, 0.0f), -INFINITY);
+  EXPECT_EQ(computed(Function::kLog, -0.0f), -INFINITY);
+  EXPECT_EQ(computed(Function::kLog, 1.0f), 0.0f);
+  EXPECT_EQ(computed(Function::kLog, INFINITY), INFINITY);
+  sweep(Function::kLog, -1e-45f, -INFINITY, [](float x, float y) { ASSERT_TRUE(std::isnan(y)) << x; });
+  sweep(Function::kLog, 1e-45f, std::nextafterf(kSmallestNormal, 0),
+        [](float x, float y) { ASSERT_TRUE(y >= -88.03f && y <= -87.33f) << x << ": " << y; });
+}
+
+TEST(Erf, IsWithinSixUlpAndNeverAboveOne) {
+  UlpError error;
+  sweep_both_signs(Function::kErf, INFINITY, [&](float x, float y) {
+    error.add(x, y, std::erf(static_cast<double>(x)));
+    ASSERT_LE(std::fabs(y), 1.0f) << x;
+  });
+  EXPECT_LE(error.worst(), 6) << "at " << error.at();
+}
+
+TEST(Tanh, IsWithinSixUlpAndNeverAboveOne) {
+  UlpError error;
+  sweep_both_signs(Function::kTanh, INFINITY, [&](float x, float y) {
+    error.add(x, y, std::tanh(static_cast<double>(x)));
+    ASSERT_LE(std::fabs(y), 1.0f) << x;
+  });
+  EXPECT_LE(error.worst(), 6) << "at " << error.at();
+}
+
+TEST(Sigmoid, IsWithinFourUlpAndVanishesFarBelow) {
+  UlpError error;
+  sweep_both_signs(Function::kSigmoid, INFINITY, [&](float x, float y) {
+    const double want = 1 / (1 + std::exp(-static_cast<double>(x)));
+    if (x >= -86.6f) {
+      error.add(x, y, want);
+    } else {
+      ASSERT_NEAR(y, want, 0x1p-125) << x;
+    }
+    ASSERT_TRUE(y >= 0 && y <= 1) << x;
+  });
+  EXPECT_LE(error.worst(), 4) << "at " << error.at();
+}
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double gelu_tanh_argument(double x) { return std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x); }
+
+TEST(Gelus, AreWithinTheirShareOfTheInput) {
+  const auto look = [](const char* name, const std::function<double(double)>& f) {
+    return [name, f](float x, float y) {
+      const double v = static_cast<double>(x);
+      ASSERT_LE(std::fabs(static_cast<double>(y) - f(v)), 4e-7 * std::fabs(v) + 0x1p-149)
+          << name << " at " << x;
+    };
+  };
+  sweep_both_signs(Function::kSilu, kLargest, look("silu", [](double v) { return v * sigmoid(v); }));
+  sweep_both_signs(Function::kGeluErf, kLargest,
+                   look("gelu", [](double v) { return v * std::erfc(-v / std::numbers::sqrt2) / 2; }));
+  sweep_both_signs(Function::kGeluTanh, kLargest,
+                   look("gelu_tanh", [](double v) { return v * sigmoid(2 * gelu_tanh_argument(v)); }));
+}
+
+TEST(Slopes, AreTheDerivatives) {
+  const auto look = [](const char* name, const std::function<double(double)>& f) {
+    return [name, f](float x, float y) {
+      ASSERT_NEAR(static_cast<double>(y), f(static_cast<double>(x)), 1e-6) << name << " at " << x;
+    };
+  };
+  sweep_both_signs(Function::kSiluSlope, 1e30f, look("silu", [](double v) {
+                     const double s = sigmoid(v);
+                     return s + (s == 0 ? 0 : v * s * sigmoid(-v));
+                   }));
+  sweep_both_signs(Function::kGeluErfSlope, 1e30f, look("gelu", [](double v) {
+                     return std::erfc(-v / std::numbers::sqrt2) / 2 +
+                            v * std::exp(-v * v / 2) / std::sqrt(2 * std::numbers::pi);
+                   }));
+  sweep_both_signs(Function::kGeluTanhSlope, 1e30f, look("gelu_tanh", [](double v) {
+                     const double s = sigmoid(2 * gelu_tanh_argument(v)),
+                                  t = sigmoid(-2 * gelu_tanh_argument(v));
+                     if (s * t == 0) return s;
+                     return s + 2 * v * s * t * std::sqrt(2 / std::numbers::pi) * (1 + 3 * 0.044715 * v * v);
+                   }));
+}
+
+constexpr Function kAll[] = {Function::kExp,           Function::kLog,      Function::kErf,
+                             Function::kTanh,          Function::kSigmoid,  Function::kSilu,
+                             Function::kGeluErf,       Function::kGeluTanh, Function::kGeluErfSlope,
+                             Function::kGeluTanhSlope, Function::kSiluSlope};
+
+TEST(Functions, KeepNaN) {
+  for (const Isa isa : available_isas()) {
+    set_isa(isa);
+    for (const Function f : kAll)
+      EXPECT_TRUE(std::isnan(computed(f, NAN))) << static_cast<int>(f) << " on " << isa_name(isa);
+  }
+}
+
+TEST(Functions, HaveTheSameBitsOnEveryInstructionSetAndAtEveryPlaceInAVector) {
+  std::vector<float> x;
+  for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += 65521)
+    x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+  for (const float special :
+       {0.0f, -0.0f, 1e-45f, kSmallestNormal, kLargest, INFINITY, -INFINITY, NAN, 0.625f, 3.92f, -86.6f})
+    x.push_back(special);
+  for (const Function f : kAll) {
+    set_isa(available_isas().front());
+    const std::vector<float> first = computed(f, x);
+    for (const Isa isa : available_isas()) {
+      set_isa(isa);
+      for (std::size_t shift = 0; shift < 3; ++shift) {
+        const std::vector<float> now =
+            computed(f, std::vector<float>(x.begin() + static_cast<std::ptrdiff_t>(shift), x.end()));
+        for (std::size_t i = 0; i < now.size(); ++i) {
+          const float a = first[i + shift], b = now[i];
+          ASSERT_TRUE(std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) ||
+                      (std::isnan(a) && std::isnan(b)))
+              << static_cast<int>(f) << " at " << x[i + shift] << " on " << isa_name(isa) << ": " << b
+              << ", expected " << a;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lyceum::kernels
+#endif

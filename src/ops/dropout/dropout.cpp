@@ -1,0 +1,66 @@
+#include "ops/dropout/dropout.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/random.h"
+#include "tensor/legend.h"
+#include "tensor/tape.h"
+
+namespace lyceum {
+namespace {
+
+// A key of its own for each (seed, stream), far from that of attention, whose key is the seed itself.
+std::uint64_t key_of(const DropoutSpec& spec) {
+  constexpr std::uint64_t kName = 0x64726F706F757400;  // "dropout" in ASCII
+  const PhiloxBlock block = philox(spec.seed, spec.stream, kName);
+  return std::uint64_t{block[1]} << 32 | block[0];
+}
+
+// The function and its gradient are the same map: each element times 0 or 1 / (1 - p).
+Tensor drop(const Tensor& x, const SequenceLayout& layout, const DropoutSpec& spec) {
+  const std::int64_t cols = x.cols();
+  const std::uint64_t key = key_of(spec);
+  const float kept = 1.0f / (1.0f - spec.probability);
+  Tensor y = Tensor::empty(x.shape());
+  float* to = y.mutable_data<float>();
+  const std::int64_t grain = std::max<std::int64_t>(1, (1 << 13) / std::max<std::int64_t>(1, cols));
+  parallel_for(layout.tokens(), grain, [&](std::int64_t begin, std::int64_t end) {
+    const auto offsets = layout.offsets();
+    std::int64_t s = std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin() - 1;
+    for (std::int64_t t = begin; t < end; ++t) {
+      while (t >= layout.end(s)) ++s;
+      const std::uint64_t id = layout.ids()[static_cast<std::size_t>(s)];
+      const auto row = static_cast<std::uint64_t>(layout.positions()[static_cast<std::size_t>(t)]) << 32;
+      const float* from = x.row<float>(t);
+      for (std::int64_t c = 0; c < cols; c += 4) {  // a block has four numbers
+        const PhiloxBlock block = philox(key, row | static_cast<std::uint64_t>(c / 4), id);
+        for (std::int64_t i = c; i < std::min(cols, c + 4); ++i)
+          to[t * cols + i] =
+              unit_float(block[static_cast<std::size_t>(i - c)]) < spec.probability ? 0.0f : from[i] * kept;
+      }
+    }
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor dropout(const Tensor& x, const SequenceLayout& layout, const DropoutSpec& spec) {
+  if (!(spec.probability >= 0 && spec.probability < 1))
+    fail(Errc::kData, "dropout: found the probability {}, expected 0 <= p < 1", spec.probability);
+  Legend d("dropout");
+  d.set('T', layout.tokens(), "the layout");
+  d.bind("x", x.shape(), "T C");
+  if (spec.probability == 0) return x;
+  Tensor y = drop(x, layout, spec);
+  if (Tape* tape = recording({&x}))
+    tape->record("dropout", {&y}, [x, layout, spec](BackwardPass& pass) {
+      pass.add(x, drop(pass.cotangent(), layout, spec));
+    });
+  return y;
+}
+
+}  // namespace lyceum

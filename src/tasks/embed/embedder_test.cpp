@@ -1,0 +1,91 @@
+#include "tasks/embed/embedder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/json.h"
+#include "base/parallel.h"
+#include "check/gradcheck.h"
+
+namespace lyceum {
+namespace {
+
+const std::filesystem::path kGolden = std::filesystem::path(LYCEUM_SOURCE_DIR) / "src/tasks/embed/golden";
+
+// sentence-transformers made them: golden/make_golden.py, MADE_WITH.txt.
+Json expected() { return read_json(kGolden / "expected.json"); }
+std::vector<std::string> texts() { return expected()["texts"].get<std::vector<std::string>>(); }
+std::shared_ptr<const Embedder> load(const EmbedderOptions& options = {}) { return Embedder::load((kGolden / "tiny_sentence_model").string(), options); }
+
+// Unit vectors of 8 values behind one layer of width 12: some ten roundings of 2^-24.
+constexpr double kTolerance = 3e-6;
+
+void expect_close(const Tensor& got, const Json& want) {
+  ASSERT_EQ(got.rows(), static_cast<std::int64_t>(want.size()));
+  for (std::int64_t r = 0; r < got.rows(); ++r)
+    for (std::int64_t c = 0; c < got.cols(); ++c)
+      EXPECT_NEAR(got.row<float>(r)[c], want[static_cast<std::size_t>(r)][static_cast<std::size_t>(c)].get<float>(), kTolerance) << "text " << r;
+}
+
+TEST(Embedder, VectorsAreTheLibrarysWithEachPrompt) {
+  for (const char* name : {"plain", "query", "document"}) {
+    SCOPED_TRACE(name);
+    const auto embedder = load({.prompt_name = name});
+    EXPECT_EQ(embedder->width(), 8);
+    EXPECT_TRUE(embedder->is_normalized());
+    expect_close(embedder->encode(texts()), expected()[name]);
+  }
+  expect_close(load({.prompt = "query: "})->encode(texts()), expected()["query"]);
+}
+
+TEST(Embedder, RolesChooseTheModelsPromptsAndAnOwnPromptStandsOverThem) {
+  const auto embedder = load();
+  expect_close(embedder->encode(texts(), TextRole::kPlain), expected()["plain"]);
+  expect_close(embedder->encode(texts(), TextRole::kQuery), expected()["query"]);
+  expect_close(embedder->encode(texts(), TextRole::kDocument), expected()["document"]);
+  expect_close(load({.prompt_name = "query"})->encode(texts(), TextRole::kDocument), expected()["query"]);
+  EXPECT_THROW(load({.prompt_name = "nonsense"}), Error);
+}
+
+TEST(Embedder, LongTextsAreCutToMaxSeqLengthAndCounted) {
+  const auto embedder = load();
+  EXPECT_EQ(embedder->max_tokens(), expected()["max_seq_length"].get<std::int64_t>());
+  std::vector<std::uint8_t> truncated;
+  embedder->encode(texts(), TextRole::kPlain, &truncated);
+  const auto want = expected()["truncated"].get<std::vector<bool>>();
+  ASSERT_EQ(truncated.size(), want.size());
+  int count = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ(truncated[i] != 0, want[i]) << "text " << i;
+    count += truncated[i];
+  }
+  EXPECT_GE(count, 2);
+  const auto shorter = load({.max_tokens = 5});
+  EXPECT_EQ(shorter->max_tokens(), 5);
+  EXPECT_EQ(load({.max_tokens = 500})->max_tokens(), embedder->max_tokens());
+}
+
+// Enough texts for many batches of tokens, which go to threads: each text's vector stands in its place, with the bits it has alone.
+TEST(Embedder, BatchesKeepTheOrderAndEveryTextItsBits) {
+  const std::vector<std::string> few = texts();
+  const auto embedder = load();
+  std::vector<Tensor> alone;
+  for (const std::string& text : few) alone.push_back(embedder->encode({&text, 1}));
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < 1000; ++i) many.push_back(few[i * 7 % few.size()]);
+  for (const int threads : {1, 2, 3}) {
+    set_thread_count(threads);
+    const Tensor all = embedder->encode(many);
+    for (std::size_t i = 0; i < many.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      ASSERT_EQ(check::same_bits(all.row_range(row, row + 1), alone[i * 7 % few.size()]), "") << "text " << i << ", " << threads << " threads";
+    }
+  }
+  set_thread_count(0);
+  EXPECT_EQ(embedder->encode({}).rows(), 0);
+}
+
+}  // namespace
+}  // namespace lyceum
