@@ -94,8 +94,9 @@ void trim_memory() noexcept { pool().trim(); }
 
 std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
   std::shared_ptr<Storage> storage(new Storage);
-  const std::size_t block = block_size(bytes);
-  void* data = bytes > (std::size_t{1} << 62) ? nullptr : pool().take(block);
+  const bool possible = bytes <= std::size_t{1} << 46;  // what a process can address; far above, block_size would wrap
+  const std::size_t block = possible ? block_size(bytes) : 0;
+  void* data = possible ? pool().take(block) : nullptr;
   if (data == nullptr) fail(Errc::kLimit, "memory: found no room for {} bytes. Fix: a smaller batch or model.", bytes);
   storage->data_ = static_cast<const std::byte*>(data);
   storage->bytes_ = bytes;

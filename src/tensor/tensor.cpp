@@ -16,7 +16,9 @@ std::int64_t row_count(const Shape& shape) {
   return rows;
 }
 
+// More than there can be where the product would wrap: then the allocation fails with its message.
 std::size_t byte_count(const Shape& shape, DType type) {
+  if (shape.elements() > (std::int64_t{1} << 62) / dtype_bits(type)) return ~std::size_t{0};
   return (static_cast<std::size_t>(shape.elements()) * static_cast<std::size_t>(dtype_bits(type)) + 7) / 8;
 }
 

@@ -72,6 +72,16 @@ TEST(Tensor, SaysWhatDoesNotFit) {
             "tensor: found 2 values, expected 3 for the shape [3]");
 }
 
+// 2^60 elements of 32 bits wrap to a few bytes when bits are counted in 64-bit arithmetic.
+TEST(Tensor, SizesWhoseBytesWouldWrapAreRefused) {
+  for (const int power : {57, 58, 59, 60, 61, 62})
+    for (const DType type : {DType::kU8, DType::kF16, DType::kF32, DType::kF64})
+      EXPECT_NE(check::message_of(Errc::kLimit, [&] { Tensor::empty({std::int64_t{1} << power}, type); })
+                    .find("found no room for"),
+                std::string::npos)
+          << power << " " << dtype_name(type);
+}
+
 TEST(DType, NamesAreSafetensorsOwnAndComeBack) {
   for (int i = 0; i < kDTypes; ++i) {
     const auto type = static_cast<DType>(i);

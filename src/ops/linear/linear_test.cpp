@@ -21,7 +21,7 @@ constexpr Activation kActivations[] = {Activation::kNone,     Activation::kRelu,
 
 WeightPtr weight(Tensor value, Orientation orientation = Orientation::kOutputsInputs,
                  bool trainable = false) {
-  auto w = std::make_shared<Weight>("w", std::move(value), orientation);
+  auto w = std::make_shared<Weight>(value.shape().dims() == 1 ? "b" : "w", std::move(value), orientation);
   w->set_trainable(trainable);
   return w;
 }
@@ -74,13 +74,14 @@ double pre_activation(const Case& k, const Tensor& x, const Tensor& w, const Ten
 
 TEST(Linear, EqualsItsDefinitionWithTheGradientsOfInputAndResidual) {
   for (const Case& k : cases()) {
-    const Linear linear(weight(k.w(), k.orientation), k.bias ? weight(k.b()) : nullptr);  // frozen: dx only
+    const Tensor w = k.w(), b = k.b();
+    const Linear linear(weight(w, k.orientation), k.bias ? weight(b) : nullptr);  // frozen: dx only
     const auto op = [&](const std::vector<Tensor>& in) {
       return linear(in[0], k.activation, k.residual ? in[1] : Tensor());
     };
     const auto definition = [&](const std::vector<Tensor>& in) {
       return check::generate({k.tokens, k.outputs}, [&](std::int64_t i) {
-        const double u = pre_activation(k, in[0], k.w(), k.b(), i / k.outputs, i % k.outputs);
+        const double u = pre_activation(k, in[0], w, b, i / k.outputs, i % k.outputs);
         return activation_definition(k.activation, u) + (k.residual ? check::at(in[1], i) : 0);
       });
     };
@@ -95,6 +96,7 @@ TEST(Linear, EqualsItsDefinitionWithTheGradientsOfInputAndResidual) {
 // dW = x^T du, db = sum du with du = dy act'(u): written out, since a Weight is not an input of the op.
 TEST(Linear, WeightAndBiasGetTheirGradients) {
   for (const Case& k : cases()) {
+    const Tensor x = k.x();
     const WeightPtr w = weight(k.w(), k.orientation, true),
                     b = k.bias ? weight(k.b(), Orientation::kOutputsInputs, true) : nullptr;
     const Linear linear(w, b);
@@ -102,7 +104,7 @@ TEST(Linear, WeightAndBiasGetTheirGradients) {
     Tensor y;
     {
       const Tape::Recording on(tape);
-      y = linear(k.x(), k.activation, k.residual ? k.r() : Tensor());
+      y = linear(x, k.activation, k.residual ? k.r() : Tensor());
     }
     const Tensor dy = random_tensor(y.shape(), 9);
     const Gradients gradients = tape.backward({{y, dy}});
@@ -110,14 +112,14 @@ TEST(Linear, WeightAndBiasGetTheirGradients) {
         db(static_cast<std::size_t>(k.outputs), 0.0);
     for (std::int64_t t = 0; t < k.tokens; ++t)
       for (std::int64_t o = 0; o < k.outputs; ++o) {
-        const double u = pre_activation(k, k.x(), k.w(), k.b(), t, o), h = 1e-5;
+        const double u = pre_activation(k, x, w->value(), b ? b->value() : Tensor(), t, o), h = 1e-5;
         const double slope =
             (activation_definition(k.activation, u + h) - activation_definition(k.activation, u - h)) /
             (2 * h);
         const double du = check::at(dy, t * k.outputs + o) * slope;
         db[static_cast<std::size_t>(o)] += du;
         for (std::int64_t c = 0; c < k.inputs; ++c)
-          dw[static_cast<std::size_t>(k.place(c, o))] += du * check::at(k.x(), t * k.inputs + c);
+          dw[static_cast<std::size_t>(k.place(c, o))] += du * check::at(x, t * k.inputs + c);
       }
     // Sums of at most 70 terms below 1.2: their rounding stays under 70 * 1.2 * 2^-24 = 5e-6.
     const auto near = [&](const Tensor& found, const std::vector<double>& want, const char* name) {
@@ -290,7 +292,7 @@ TEST(Linear, SaysWhatDoesNotFit) {
                               [] {
                                 Linear(weight(random_tensor({3, 5}, 1)), weight(random_tensor({4}, 2)));
                               }),
-            "linear: w is [4], expected [D] with D = 3 as bound by w");
+            "linear: b is [4], expected [D] with D = 3 as bound by w");
   EXPECT_EQ(check::message_of(Errc::kData,
                               [] {
                                 Linear(std::vector<LinearPart>{{weight(random_tensor({3, 5}, 1)), nullptr},
