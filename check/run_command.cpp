@@ -66,11 +66,13 @@ void limit(int what, std::uint64_t value) {
 }  // namespace
 
 std::string RunResult::text() const {
-  return fmt::format("status {}, signal {}{}, {:.1f} s\nstandard output: {}\nstandard error: {}", status, signal,
-                     timed_out ? ", killed because it took too long" : "", seconds, out.substr(0, 2000), err.substr(0, 4000));
+  return fmt::format("status {}, signal {}{}, {:.1f} s\nstandard output: {}\nstandard error: {}", status,
+                     signal, timed_out ? ", killed because it took too long" : "", seconds,
+                     out.substr(0, 2000), err.substr(0, 4000));
 }
 
-RunResult run_command(const std::string& program, const std::vector<std::string>& arguments, const RunOptions& options) {
+RunResult run_command(const std::string& program, const std::vector<std::string>& arguments,
+                      const RunOptions& options) {
   Scratch in, out, err;
   in.write(options.input);
   std::vector<std::string> words{program};
@@ -96,7 +98,8 @@ RunResult run_command(const std::string& program, const std::vector<std::string>
   while (::waitpid(child, &state, WNOHANG) == 0) {
     const timespec pause{0, 2'000'000};
     ::nanosleep(&pause, nullptr);
-    if (!result.timed_out && std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > options.seconds) {
+    if (!result.timed_out &&
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > options.seconds) {
       result.timed_out = true;
       ::kill(child, SIGKILL);
     }

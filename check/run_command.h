@@ -8,10 +8,10 @@
 namespace lyceum::check {
 
 struct RunOptions {
-  std::string input;                 // standard input; empty: nothing to read
-  double seconds = 60;               // killed after that
-  std::uint64_t address_bytes = 0;   // RLIMIT_AS; 0: none. Not set under a sanitizer, which maps terabytes
-  bool as_nobody = false;            // without the rights of root, when the test runs as root
+  std::string input;                // standard input; empty: nothing to read
+  double seconds = 60;              // killed after that
+  std::uint64_t address_bytes = 0;  // RLIMIT_AS; 0: none. Not set under a sanitizer, which maps terabytes
+  bool as_nobody = false;           // without the rights of root, when the test runs as root
 };
 
 struct RunResult {
@@ -23,6 +23,7 @@ struct RunResult {
   std::string text() const;  // all of it, for messages of tests
 };
 
-RunResult run_command(const std::string& program, const std::vector<std::string>& arguments, const RunOptions& options = {});
+RunResult run_command(const std::string& program, const std::vector<std::string>& arguments,
+                      const RunOptions& options = {});
 
 }  // namespace lyceum::check
