@@ -4,11 +4,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <system_error>
 
 #include "base/error.h"
-#include "base/file.h"
 
 namespace lyceum::check {
 namespace fs = std::filesystem;
@@ -27,9 +27,9 @@ TemporaryFolder::~TemporaryFolder() {
 
 void write_file(const fs::path& path, std::string_view bytes) {
   if (path.has_parent_path()) fs::create_directories(path.parent_path());
-  AtomicFile file(path);
-  file.write(bytes);
-  file.commit();
+  std::ofstream file(path, std::ios::binary);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (!file.flush()) fail(Errc::kIo, "{}: cannot write it", path.string());
 }
 
 }  // namespace lyceum::check

@@ -2,7 +2,8 @@
 
 namespace lyceum {
 
-// Names out of hostile files stand in messages: nothing of them may end the line, or the text, or speak to the terminal.
+// Names out of hostile files stand in messages: nothing of them may end the line, or the text, or speak to
+// the terminal.
 void throw_error(Errc code, fmt::string_view format, fmt::format_args args) {
   const std::string text = fmt::vformat(format, args);
   std::string shown;

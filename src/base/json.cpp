@@ -1,8 +1,8 @@
 #include "base/json.h"
 
 #include <cmath>
-#include <set>
 #include <utility>
+#include <vector>
 
 #include "base/file.h"
 
@@ -18,34 +18,80 @@ std::string shown(const Json& value) {
   return cut_short(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
+// Builds the value and refuses as it goes. The library's own parser with a callback looks at all brothers of a value again
+// when the value ends: its time grows with the square of their number.
+class Builder {
+ public:
+  Builder(const std::string& what, const JsonLimits& limits) : what_(what), limits_(limits) {}
+  Json take() { return std::move(root_); }
+
+  bool null() { return put(nullptr); }
+  bool boolean(bool value) { return put(value); }
+  bool number_integer(Json::number_integer_t value) { return put(value); }
+  bool number_unsigned(Json::number_unsigned_t value) { return put(value); }
+  bool number_float(Json::number_float_t value, const std::string&) { return put(value); }
+  bool string(std::string& value) { return put(std::move(value)); }
+  bool binary(Json::binary_t& value) { return put(std::move(value)); }
+  bool start_object(std::size_t) { return open(Json::object()); }
+  bool start_array(std::size_t) { return open(Json::array()); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+  bool key(std::string& name) {
+    const auto [place, fresh] = open_.back()->get_ref<Json::object_t&>().emplace(name, nullptr);
+    if (!fresh) fail(Errc::kFormat, "{}: key {} stands twice in one object", what_, shown(name));
+    next_ = &place->second;
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) {
+    const std::string reason = error.what();  // "[json.exception.parse_error.101] parse error at line 1, ..."
+    const std::size_t cut = reason.find("] ");
+    fail(Errc::kFormat, "{}: not JSON: {}", what_, reason.substr(cut == std::string::npos ? 0 : cut + 2));
+  }
+
+ private:
+  template <class T>
+  bool put(T&& value) {
+    place(Json(std::forward<T>(value)));
+    return true;
+  }
+  Json* place(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    if (open_.back()->is_array()) {
+      open_.back()->push_back(std::move(value));
+      return &open_.back()->back();
+    }
+    *next_ = std::move(value);
+    return next_;
+  }
+  bool open(Json value) {
+    if (open_.size() >= static_cast<std::size_t>(limits_.depth))
+      fail(Errc::kFormat, "{}: JSON nested deeper than {} levels", what_, limits_.depth);
+    open_.push_back(place(std::move(value)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const std::string& what_;
+  const JsonLimits& limits_;
+  Json root_;
+  std::vector<Json*> open_;  // lists and objects from the outermost inwards; none grows while one inside it is open
+  Json* next_ = nullptr;     // where the value of the last key goes
+};
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& what, JsonLimits limits) {
   if (text.size() > limits.bytes)
     fail(Errc::kLimit, "{}: found {} bytes of JSON, expected at most {}", what, text.size(), limits.bytes);
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto check = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > limits.depth)
-      fail(Errc::kFormat, "{}: JSON nested deeper than {} levels", what, limits.depth);
-    if (event == Json::parse_event_t::object_start) {
-      keys.emplace_back();
-    } else if (event == Json::parse_event_t::object_end) {
-      keys.pop_back();
-    } else if (event == Json::parse_event_t::key) {
-      if (!keys.back().insert(value.get<std::string>()).second)
-        fail(Errc::kFormat, "{}: key {} stands twice in one object", what, shown(value));
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text.begin(), text.end(), check);
-  } catch (const Json::parse_error& error) {
-    std::string reason = error.what();
-    if (const auto cut = reason.find("parse error"); cut != std::string::npos) reason.erase(0, cut);
-    fail(Errc::kFormat, "{}: not JSON: {}", what, reason);
-  } catch (const Json::exception& error) {  // numbers out of range
-    fail(Errc::kFormat, "{}: not usable JSON: {}", what, error.what());
-  }
+  Builder builder(what, limits);
+  Json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
 }
 
 Json read_json(const std::filesystem::path& path, JsonLimits limits) {

@@ -50,10 +50,14 @@ TEST(Checkpoint, ASingleFileGoesBeforeAnIndex) {
 
 TEST(Checkpoint, AMissingTensorNamesTheFileAndWhatComesNear) {
   const TemporaryFolder folder;
-  write_safetensors(folder / "f.safetensors", List{{"encoder.wait", numbered(1)}, {"other", numbered(1)}, {std::string(4000, 'n'), numbered(1)}});
+  write_safetensors(
+      folder / "f.safetensors",
+      List{{"encoder.wait", numbered(1)}, {"other", numbered(1)}, {std::string(4000, 'n'), numbered(1)}});
   const Checkpoint c = Checkpoint::open_file(folder / "f.safetensors");
-  expect_error(Errc::kData, "'encoder.weight' is missing; the nearest names there are: 'encoder.wait'", [&] { c.take("encoder.weight", {2}); });
-  expect_error(Errc::kData, "f.safetensors: tensor 'other' is [2], expected [3]", [&] { c.take("other", {3}); });
+  expect_error(Errc::kData, "'encoder.weight' is missing; the nearest names there are: 'encoder.wait'",
+               [&] { c.take("encoder.weight", {2}); });
+  expect_error(Errc::kData, "f.safetensors: tensor 'other' is [2], expected [3]",
+               [&] { c.take("other", {3}); });
 }
 
 TEST(Checkpoint, AnIndexThatDoesNotFitItsShardsIsRefused) {
@@ -82,7 +86,8 @@ TEST(Checkpoint, AShardIsAPlainNameInsideTheFolder) {
   Shards shards;
   std::filesystem::create_directory(shards.folder / "sub");
   write_safetensors(shards.folder / "sub/s.safetensors", List{{"a", numbered(1)}});
-  for (const char* shard : {"../s1.safetensors", "/etc/passwd", "sub/s.safetensors", "sub\\\\s.safetensors", ".", "..", "", "s1.safetensors\\u0000"}) {
+  for (const char* shard : {"../s1.safetensors", "/etc/passwd", "sub/s.safetensors", "sub\\\\s.safetensors",
+                            ".", "..", "", "s1.safetensors\\u0000"}) {
     SCOPED_TRACE(shard);
     shards.index(R"({"weight_map":{"a":")" + std::string(shard) + R"("}})");
     expect_error(Errc::kFormat, "plain name", [&] { shards.open(); });

@@ -59,7 +59,8 @@ TEST(ModelFolder, LinksAreFollowedInsideTheFolderOnly) {
   check::write_file(folder / "model-2/config.json", "{}");
   fs::create_symlink("data/real.json", folder / "model/inside.json");
   fs::create_symlink(folder / "outside/config.json", folder / "model/config.json");
-  fs::create_symlink("../model-2/config.json", folder / "model/neighbour.json");  // its name begins like the folder's
+  fs::create_symlink("../model-2/config.json",
+                     folder / "model/neighbour.json");  // its name begins like the folder's
   fs::create_symlink(folder / "outside", folder / "model/1_Pooling");
   fs::create_symlink("nowhere", folder / "model/dangling.json");
   fs::create_symlink("loop.json", folder / "model/loop.json");
@@ -90,8 +91,8 @@ TEST(ModelFolder, ASnapshotOfTheHubCacheMayLinkToItsBlobs) {
   fs::create_directories(base / "snapshots/c0ffee");
   fs::create_symlink("../../blobs/abc", base / "snapshots/c0ffee/config.json");
   fs::create_symlink(folder / "secret", base / "snapshots/c0ffee/vocab.txt");
-  for (const std::string& name : {std::string("org/name"), std::string("org/name@main"), std::string("org/name@c0ffee"),
-                                 (base / "snapshots/c0ffee").string()}) {
+  for (const std::string& name : {std::string("org/name"), std::string("org/name@main"),
+                                  std::string("org/name@c0ffee"), (base / "snapshots/c0ffee").string()}) {
     const ModelFolder m = ModelFolder::find(name);
     EXPECT_TRUE(m.file("config.json")) << name;
     expect_error(Errc::kData, "outside", [&] { m.file("vocab.txt"); });
@@ -121,7 +122,8 @@ TEST(ModelFolder, ABundledModelIsFoundByItsShortAndItsFullName) {
 TEST(ModelFolder, ABareFileNeedsItsConfigurationBesideIt) {
   const TemporaryFolder folder;
   check::write_file(folder / "w.safetensors", "x");
-  expect_error(Errc::kIo, "config.json is missing", [&] { ModelFolder::find((folder / "w.safetensors").string()); });
+  expect_error(Errc::kIo, "config.json is missing",
+               [&] { ModelFolder::find((folder / "w.safetensors").string()); });
   check::write_file(folder / "config.json", "{}");
   EXPECT_EQ(ModelFolder::find((folder / "w.safetensors").string()).weights(), folder / "w.safetensors");
   check::write_file(folder / "w.gguf", "x");

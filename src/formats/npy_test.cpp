@@ -33,19 +33,21 @@ void expect_refused(Errc code, const std::string& file, const std::string& part)
 
 TEST(Npy, EveryTypeComesBackBitForBit) {
   const TemporaryFolder folder;
-  for (const DType type : {DType::kF32, DType::kF64, DType::kF16, DType::kI64, DType::kI32, DType::kI16, DType::kI8, DType::kU8, DType::kU16,
-                           DType::kU32, DType::kU64, DType::kBool}) {
+  for (const DType type : {DType::kF32, DType::kF64, DType::kF16, DType::kI64, DType::kI32, DType::kI16,
+                           DType::kI8, DType::kU8, DType::kU16, DType::kU32, DType::kU64, DType::kBool}) {
     SCOPED_TRACE(dtype_name(type));
     Random random(4);
     Tensor t = Tensor::empty({2, 3, 5}, type);
-    for (std::size_t b = 0; b < t.bytes(); ++b) t.mutable_raw()[b] = static_cast<std::byte>(random.below(256));
+    for (std::size_t b = 0; b < t.bytes(); ++b)
+      t.mutable_raw()[b] = static_cast<std::byte>(random.below(256));
     write_npy(folder / "t.npy", t);
     const Tensor read = read_npy(folder / "t.npy");
     EXPECT_EQ(read.dtype(), type);
     EXPECT_EQ(read.shape(), t.shape());
     EXPECT_EQ(std::memcmp(read.raw(), t.raw(), t.bytes()), 0);
   }
-  expect_error(Errc::kUnsupported, "BF16", [&] { write_npy(folder / "b.npy", Tensor::empty({1}, DType::kBF16)); });
+  expect_error(Errc::kUnsupported, "BF16",
+               [&] { write_npy(folder / "b.npy", Tensor::empty({1}, DType::kBF16)); });
 }
 
 TEST(Npy, ScalarsVectorsAndEmptyTensorsComeBack) {
@@ -61,7 +63,8 @@ TEST(Npy, HeadersAsNumpyWritesThemAreRead) {
   EXPECT_EQ(parse(file_of(header_of("<f4", "3,"), 12)).shape, (Shape{3}));
   EXPECT_EQ(parse(file_of(header_of("<f4", ""), 4)).shape, (Shape{}));
   EXPECT_EQ(parse(file_of(header_of("<f4", "3, 2") + "       \n", 24, 2)).shape, (Shape{3, 2}));
-  EXPECT_EQ(parse(file_of("{'shape': (1,), 'descr': '|u1', 'fortran_order': False}", 1, 3)).dtype, DType::kU8);
+  EXPECT_EQ(parse(file_of("{'shape': (1,), 'descr': '|u1', 'fortran_order': False}", 1, 3)).dtype,
+            DType::kU8);
 }
 
 TEST(Npy, FilesThatAreNotWhatTheySayAreRefused) {
@@ -82,7 +85,9 @@ TEST(Npy, FilesThatAreNotWhatTheySayAreRefused) {
   expect_refused(Errc::kFormat, file_of(header_of("<f4", "99999999999999999999"), 24), "'shape'");
   expect_refused(Errc::kFormat, file_of(header_of("<f4", "4294967296, 4294967296"), 0), "2^62");
   expect_refused(Errc::kFormat, file_of(header_of("<f4", "1,1,1,1,1,1,1,1,1"), 4), "dimensions");
-  expect_refused(Errc::kFormat, file_of("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': ()}", 4), "twice");
+  expect_refused(Errc::kFormat,
+                 file_of("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': ()}", 4),
+                 "twice");
   expect_refused(Errc::kFormat, file_of("{'descr': '<f4', 'fortran_order': False}", 4), "lacks");
   expect_refused(Errc::kFormat, file_of("{'descr': '<f4", 4), "does not end");
   expect_refused(Errc::kFormat, file_of("__import__('os')", 4), "dictionary");
@@ -91,7 +96,9 @@ TEST(Npy, FilesThatAreNotWhatTheySayAreRefused) {
 
 // Rows
 
-Tensor rows_of(std::int64_t count, std::int64_t width, std::uint64_t seed) { return check::random_tensor({count, width}, seed); }
+Tensor rows_of(std::int64_t count, std::int64_t width, std::uint64_t seed) {
+  return check::random_tensor({count, width}, seed);
+}
 
 TEST(NpyRows, WhatIsAppendedStandsInTheFile) {
   const TemporaryFolder folder;
@@ -165,13 +172,16 @@ TEST(NpyRows, WithoutResumeItBeginsAnew) {
 TEST(NpyRows, RowsOfAnotherModelOrWidthAreNotTakenUp) {
   const TemporaryFolder folder;
   const Tensor rows = rows_of(4, 3, 2);
-  const auto begin = [&](const std::string& identity) { NpyRowWriter(folder / "v.npy", 3, false, identity).append(rows.data<float>(), 4); };
+  const auto begin = [&](const std::string& identity) {
+    NpyRowWriter(folder / "v.npy", 3, false, identity).append(rows.data<float>(), 4);
+  };
   begin("model a");
   expect_error(Errc::kData, "v.npy.part", [&] { NpyRowWriter(folder / "v.npy", 3, true, "model b"); });
   expect_error(Errc::kData, "model a", [&] { NpyRowWriter(folder / "v.npy", 4, true, "model a"); });
   // identities that differ only behind what the header has room for
   begin(std::string(300, 'm') + "a");
-  expect_error(Errc::kData, "v.npy.part", [&] { NpyRowWriter(folder / "v.npy", 3, true, std::string(300, 'm') + "b"); });
+  expect_error(Errc::kData, "v.npy.part",
+               [&] { NpyRowWriter(folder / "v.npy", 3, true, std::string(300, 'm') + "b"); });
   EXPECT_EQ(NpyRowWriter(folder / "v.npy", 3, true, std::string(300, 'm') + "a").rows(), 4);
   // a finished file of another width, and something foreign
   write_npy(folder / "v.npy.part", rows_of(4, 6, 1));

@@ -22,7 +22,8 @@ std::string file_of(const std::string& header, std::size_t data) {
   for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<char>(header.size() >> (8 * i));
   return out + header + std::string(data, 'x');
 }
-std::string entry(const std::string& type, const std::string& shape, const std::string& begin, const std::string& end) {
+std::string entry(const std::string& type, const std::string& shape, const std::string& begin,
+                  const std::string& end) {
   return R"({"dtype":")" + type + R"(","shape":)" + shape + R"(,"data_offsets":[)" + begin + "," + end + "]}";
 }
 SafetensorsHeader parse(const std::string& file) {
@@ -40,10 +41,12 @@ TEST(Safetensors, EveryNumberFormatComesBackBitForBit) {
   for (int i = 0; i < kDTypes; ++i) {
     const auto type = static_cast<DType>(i);
     Tensor t = Tensor::empty({3, 8}, type);  // fills whole bytes in every format
-    for (std::size_t b = 0; b < t.bytes(); ++b) t.mutable_raw()[b] = static_cast<std::byte>(random.below(256));
+    for (std::size_t b = 0; b < t.bytes(); ++b)
+      t.mutable_raw()[b] = static_cast<std::byte>(random.below(256));
     written.emplace_back(std::string(dtype_name(type)), t);
   }
-  write_safetensors(folder / "all.safetensors", written, {{"format", "pt"}, {"note", "caf\xC3\xA9 \"quoted\""}});
+  write_safetensors(folder / "all.safetensors", written,
+                    {{"format", "pt"}, {"note", "caf\xC3\xA9 \"quoted\""}});
   const Safetensors file = Safetensors::open(folder / "all.safetensors");
   ASSERT_EQ(file.entries().size(), written.size());
   EXPECT_EQ(file.metadata().at("format"), "pt");
@@ -62,7 +65,9 @@ TEST(Safetensors, EveryNumberFormatComesBackBitForBit) {
 TEST(Safetensors, ScalarsAndTensorsWithoutElementsComeBack) {
   const TemporaryFolder folder;
   const std::vector<std::pair<std::string, Tensor>> written{
-      {"none", Tensor::empty({0, 3})}, {"scalar", Tensor::full({}, 2.5f)}, {"also none", Tensor::empty({2, 0}, DType::kI64)}};
+      {"none", Tensor::empty({0, 3})},
+      {"scalar", Tensor::full({}, 2.5f)},
+      {"also none", Tensor::empty({2, 0}, DType::kI64)}};
   write_safetensors(folder / "f.safetensors", written);
   const Safetensors file = Safetensors::open(folder / "f.safetensors");
   ASSERT_EQ(file.entries().size(), 3u);
@@ -81,7 +86,8 @@ TEST(Safetensors, AViewWithARowStrideIsWrittenRowByRow) {
   const TemporaryFolder folder;
   const std::vector<float> values{0, 1, 2, 3, 4, 5, 6, 7};
   const Tensor wide = Tensor::of<float>({2, 4}, values);
-  write_safetensors(folder / "f.safetensors", std::vector<std::pair<std::string, Tensor>>{{"t", wide.columns(1, 3)}});
+  write_safetensors(folder / "f.safetensors",
+                    std::vector<std::pair<std::string, Tensor>>{{"t", wide.columns(1, 3)}});
   const Safetensors file = Safetensors::open(folder / "f.safetensors");
   EXPECT_EQ(file.tensor(file.entries()[0]).values<float>(), (std::vector<float>{1, 2, 5, 6}));
 }
@@ -92,7 +98,10 @@ TEST(Safetensors, DataWhoseAddressDoesNotFitTheTypeIsCopied) {
   std::string data = "b";
   const float numbers[] = {1, -2, 3.5f, 4};
   data.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
-  std::string bytes = file_of(R"({"b":)" + entry("U8", "[1]", "0", "1") + R"(,"f":)" + entry("F32", "[4]", "1", "17") + "}", 0) + data;
+  std::string bytes =
+      file_of(R"({"b":)" + entry("U8", "[1]", "0", "1") + R"(,"f":)" + entry("F32", "[4]", "1", "17") + "}",
+              0) +
+      data;
   check::write_file(folder / "odd.safetensors", bytes);
   const Safetensors file = Safetensors::open(folder / "odd.safetensors");
   const Tensor t = file.tensor(file.entries()[1]);
@@ -103,7 +112,8 @@ TEST(Safetensors, DataWhoseAddressDoesNotFitTheTypeIsCopied) {
 TEST(Safetensors, TheHeaderIsPaddedSoThatDataBeginsAtAMultipleOfEight) {
   const TemporaryFolder folder;
   for (const char* name : {"a", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg", "abcdefgh"}) {
-    write_safetensors(folder / "f.safetensors", std::vector<std::pair<std::string, Tensor>>{{name, Tensor::full({1}, 1)}});
+    write_safetensors(folder / "f.safetensors",
+                      std::vector<std::pair<std::string, Tensor>>{{name, Tensor::full({1}, 1)}});
     EXPECT_EQ(Safetensors::open(folder / "f.safetensors").entries()[0].begin % 8, 0u) << name;
   }
 }
@@ -113,16 +123,30 @@ TEST(Safetensors, ANameThatStandsTwiceIsNotWritten) {
   const Tensor t = Tensor::full({1}, 1);
   using List = std::vector<std::pair<std::string, Tensor>>;
   expect_error(Errc::kUsage, "'t'", [&] { write_safetensors(folder / "f", List{{"t", t}, {"t", t}}); });
-  expect_error(Errc::kUsage, "__metadata__", [&] { write_safetensors(folder / "f", List{{"__metadata__", t}}); });
+  expect_error(Errc::kUsage, "__metadata__", [&] {
+    write_safetensors(folder / "f", List{{"__metadata__", t}});
+  });
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
-// What the reference library (safetensors 0.8) says of these files is noted beside each: our answer is the same, or stricter.
+// What the reference library (safetensors 0.8) says of these files is noted beside each: our answer is the
+// same, or stricter.
 TEST(Safetensors, TensorsWithoutElementsMayShareAnOffsetOnlyBetweenOthers) {
   const std::string f1 = entry("F32", "[1]", "0", "4");
-  EXPECT_EQ(parse(file_of(R"({"a":)" + entry("F32", "[0]", "0", "0") + R"(,"b":)" + entry("F32", "[0,3]", "0", "0") + R"(,"c":)" + f1 + "}", 4)).entries.size(), 3u);  // accepts
-  EXPECT_EQ(parse(file_of(R"({"c":)" + f1 + R"(,"a":)" + entry("F32", "[0]", "4", "4") + R"(,"b":)" + entry("F32", "[0]", "4", "4") + "}", 4)).entries.size(), 3u);  // accepts
-  expect_refused(file_of(R"({"a":)" + entry("F32", "[2]", "0", "8") + R"(,"b":)" + entry("F32", "[0]", "4", "4") + "}", 8), "'b' begins at byte 4");  // refuses
+  EXPECT_EQ(parse(file_of(R"({"a":)" + entry("F32", "[0]", "0", "0") + R"(,"b":)" +
+                              entry("F32", "[0,3]", "0", "0") + R"(,"c":)" + f1 + "}",
+                          4))
+                .entries.size(),
+            3u);  // accepts
+  EXPECT_EQ(parse(file_of(R"({"c":)" + f1 + R"(,"a":)" + entry("F32", "[0]", "4", "4") + R"(,"b":)" +
+                              entry("F32", "[0]", "4", "4") + "}",
+                          4))
+                .entries.size(),
+            3u);  // accepts
+  expect_refused(
+      file_of(R"({"a":)" + entry("F32", "[2]", "0", "8") + R"(,"b":)" + entry("F32", "[0]", "4", "4") + "}",
+              8),
+      "'b' begins at byte 4");  // refuses
 }
 
 TEST(Safetensors, FilesThatAreNotWhatTheySayAreRefused) {
@@ -149,23 +173,34 @@ TEST(Safetensors, FilesThatAreNotWhatTheySayAreRefused) {
   expect_refused(file_of(R"({"t":)" + entry("F32", "[1.0]", "0", "4") + "}", 4), "'shape'");
   expect_refused(file_of(R"({"t":)" + entry("F32", "[\"1\"]", "0", "4") + "}", 4), "'shape'");
   expect_refused(file_of(R"({"t":)" + entry("F32", "1", "0", "4") + "}", 4), "'shape'");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1,1,1,1,1,1,1,1,1]", "0", "4") + "}", 4), "9 dimensions");
+  expect_refused(file_of(R"({"t":)" + entry("F32", "[1,1,1,1,1,1,1,1,1]", "0", "4") + "}", 4),
+                 "9 dimensions");
   expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "-4", "0") + "}", 4), "'data_offsets'");
   expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "4", "0") + "}", 4), "data_offsets [4, 0]");
   expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "0", "4,8") + "}", 4), "two numbers");
   expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "4", "8") + "}", 8), "begins at byte 4");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "18446744073709551612", "18446744073709551616") + "}", 8), "data_offsets");
+  expect_refused(
+      file_of(R"({"t":)" + entry("F32", "[1]", "18446744073709551612", "18446744073709551616") + "}", 8),
+      "data_offsets");
   expect_refused(file_of(R"({"t":)" + entry("F4", "[3]", "0", "2") + "}", 2), "whole bytes");
   expect_refused(file_of(R"({"__metadata__":{"a":1}})", 0), "__metadata__: 'a'");
   expect_refused(file_of(R"({"__metadata__":[]})", 0), "__metadata__");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "0", "4") + R"(,"t":)" + entry("F32", "[1]", "0", "4") + "}", 4), "twice");
-  expect_refused(file_of(R"({"a":)" + entry("F32", "[2]", "0", "8") + R"(,"b":)" + entry("F32", "[2]", "4", "12") + "}", 12), "'b' begins at byte 4");
-  expect_refused(file_of(R"({")" + std::string(5000, 'n') + R"(":)" + entry("F32", "[1]", "0", "4") + "}", 4), "name of 5000 bytes");
+  expect_refused(
+      file_of(R"({"t":)" + entry("F32", "[1]", "0", "4") + R"(,"t":)" + entry("F32", "[1]", "0", "4") + "}",
+              4),
+      "twice");
+  expect_refused(
+      file_of(R"({"a":)" + entry("F32", "[2]", "0", "8") + R"(,"b":)" + entry("F32", "[2]", "4", "12") + "}",
+              12),
+      "'b' begins at byte 4");
+  expect_refused(file_of(R"({")" + std::string(5000, 'n') + R"(":)" + entry("F32", "[1]", "0", "4") + "}", 4),
+                 "name of 5000 bytes");
 }
 
 TEST(Safetensors, DimensionsWhoseProductWrapsAreRefused) {
-  for (const char* shape : {"[4294967296,4294967296]", "[4611686018427387904,4]", "[9223372036854775807]", "[18446744073709551615,2]",
-                            "[2147483648,2147483648,4]", "[1099511627776,16777216,0]"})
+  for (const char* shape :
+       {"[4294967296,4294967296]", "[4611686018427387904,4]", "[9223372036854775807]",
+        "[18446744073709551615,2]", "[2147483648,2147483648,4]", "[1099511627776,16777216,0]"})
     expect_refused(file_of(R"({"t":)" + entry("F32", shape, "0", "0") + "}", 0), "'t'");
 }
 

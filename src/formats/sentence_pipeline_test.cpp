@@ -22,7 +22,8 @@ class Folder {
   Folder& modules(const std::vector<std::string>& types) {
     std::string text;
     for (std::size_t i = 0; i < types.size(); ++i)
-      text += (i ? "," : "[") + std::string(R"({"idx":0,"name":"n","path":")") + (i ? std::to_string(i) + "_X" : "") + R"(","type":")" + types[i] + "\"}";
+      text += (i ? "," : "[") + std::string(R"({"idx":0,"name":"n","path":")") +
+              (i ? std::to_string(i) + "_X" : "") + R"(","type":")" + types[i] + "\"}";
     return write("modules.json", text + "]");
   }
   SentencePipeline read() const { return sentence_pipeline(ModelFolder::find(folder.path().string())); }
@@ -33,8 +34,10 @@ class Folder {
   check::TemporaryFolder folder;
 };
 
-const std::string kTransformer = "sentence_transformers.models.Transformer", kPooling = "sentence_transformers.models.Pooling",
-                  kDense = "sentence_transformers.models.Dense", kNormalize = "sentence_transformers.models.Normalize";
+const std::string kTransformer = "sentence_transformers.models.Transformer",
+                  kPooling = "sentence_transformers.models.Pooling",
+                  kDense = "sentence_transformers.models.Dense",
+                  kNormalize = "sentence_transformers.models.Normalize";
 constexpr const char* kMeanOnly = R"({"word_embedding_dimension":8,"pooling_mode_mean_tokens":true})";
 
 TEST(SentencePipeline, AFolderWithoutModulesPoolsTheMean) {
@@ -48,12 +51,17 @@ TEST(SentencePipeline, AFolderWithoutModulesPoolsTheMean) {
 TEST(SentencePipeline, AModelOfOldVersionsIsRead) {
   Folder f;
   f.modules({kTransformer, kPooling, kDense, kNormalize});
-  f.write("1_X/config.json", R"({"word_embedding_dimension":8,"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":false,
+  f.write("1_X/config.json",
+          R"({"word_embedding_dimension":8,"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":false,
     "pooling_mode_max_tokens":true,"pooling_mode_mean_sqrt_len_tokens":true,"pooling_mode_weightedmean_tokens":true,
     "pooling_mode_lasttoken":true,"include_prompt":false})");
-  f.write("2_X/config.json", R"({"in_features":40,"out_features":6,"bias":false,"activation_function":"torch.nn.modules.linear.Identity"})");
+  f.write(
+      "2_X/config.json",
+      R"({"in_features":40,"out_features":6,"bias":false,"activation_function":"torch.nn.modules.linear.Identity"})");
   f.write("sentence_bert_config.json", R"({"max_seq_length":256,"do_lower_case":true})");
-  f.write("config_sentence_transformers.json", R"({"prompts":{"query":"query: ","none":null},"default_prompt_name":"query","similarity_fn_name":"dot"})");
+  f.write(
+      "config_sentence_transformers.json",
+      R"({"prompts":{"query":"query: ","none":null},"default_prompt_name":"query","similarity_fn_name":"dot"})");
   const SentencePipeline p = f.read();
   ASSERT_EQ(p.modules.size(), 3u);
   EXPECT_EQ(p.modules[0].kind, Kind::kPooling);
@@ -73,17 +81,27 @@ TEST(SentencePipeline, AModelOfOldVersionsIsRead) {
   EXPECT_EQ(p.similarity, "dot");
 }
 
-// As version 6.0.1 of the library saves: other type names, pooling_mode as a name or a list, names of inputs and outputs.
+// As version 6.0.1 of the library saves: other type names, pooling_mode as a name or a list, names of inputs
+// and outputs.
 TEST(SentencePipeline, AModelOfNewVersionsIsRead) {
   Folder f;
-  f.modules({"sentence_transformers.base.modules.transformer.Transformer", "sentence_transformers.sentence_transformer.modules.pooling.Pooling",
-             "sentence_transformers.base.modules.dense.Dense", "sentence_transformers.base.modules.normalize.Normalize"});
-  f.write("1_X/config.json", R"({"embedding_dimension":8,"pooling_mode":["mean_sqrt_len_tokens","cls"],"include_prompt":true})");
-  f.write("2_X/config.json", R"({"in_features":16,"out_features":5,"bias":true,"activation_function":"torch.nn.modules.activation.Tanh",
+  f.modules({"sentence_transformers.base.modules.transformer.Transformer",
+             "sentence_transformers.sentence_transformer.modules.pooling.Pooling",
+             "sentence_transformers.base.modules.dense.Dense",
+             "sentence_transformers.base.modules.normalize.Normalize"});
+  f.write("1_X/config.json",
+          R"({"embedding_dimension":8,"pooling_mode":["mean_sqrt_len_tokens","cls"],"include_prompt":true})");
+  f.write(
+      "2_X/config.json",
+      R"({"in_features":16,"out_features":5,"bias":true,"activation_function":"torch.nn.modules.activation.Tanh",
     "module_input_name":"sentence_embedding","module_output_name":"sentence_embedding"})");
-  f.write("3_X/config.json", R"({"module_input_name":"sentence_embedding","module_output_name":"sentence_embedding"})");
-  f.write("sentence_bert_config.json", R"({"transformer_task":"feature-extraction","module_output_name":"token_embeddings"})");
-  f.write("config_sentence_transformers.json", R"({"prompts":{"query":"q: ","document":""},"default_prompt_name":null,"similarity_fn_name":"cosine"})");
+  f.write("3_X/config.json",
+          R"({"module_input_name":"sentence_embedding","module_output_name":"sentence_embedding"})");
+  f.write("sentence_bert_config.json",
+          R"({"transformer_task":"feature-extraction","module_output_name":"token_embeddings"})");
+  f.write(
+      "config_sentence_transformers.json",
+      R"({"prompts":{"query":"q: ","document":""},"default_prompt_name":null,"similarity_fn_name":"cosine"})");
   const SentencePipeline p = f.read();
   ASSERT_EQ(p.modules.size(), 3u);
   EXPECT_EQ(p.modules[0].modes, (Modes{"mean_sqrt_len", "cls"})) << "in the order of the list";
@@ -131,30 +149,38 @@ TEST(SentencePipeline, FieldsThatAreWrongAreNamedWithTheirFile) {
   const std::string dense = R"({"in_features":8,"out_features":4})";
   f.write("1_X/config.json", kMeanOnly).write("2_X/config.json", dense);
   EXPECT_EQ(f.read().modules.size(), 2u);
-  const auto wrong = [&](const std::string& file, const std::string& text, Errc code, const std::string& part, const std::string& good) {
+  const auto wrong = [&](const std::string& file, const std::string& text, Errc code, const std::string& part,
+                         const std::string& good) {
     f.write(file, text).expect_refused(code, file, part);
     f.write(file, good);
   };
   wrong("1_X/config.json", R"({"pooling_mode":"median"})", Errc::kUnsupported, "'median'", kMeanOnly);
-  wrong("1_X/config.json", R"({"pooling_mode":["mean","mean"]})", Errc::kUnsupported, "'mean' twice", kMeanOnly);
+  wrong("1_X/config.json", R"({"pooling_mode":["mean","mean"]})", Errc::kUnsupported, "'mean' twice",
+        kMeanOnly);
   wrong("1_X/config.json", R"({"pooling_mode":["mean",1]})", Errc::kFormat, "'pooling_mode'", kMeanOnly);
-  wrong("1_X/config.json", R"({"pooling_mode_mean_tokens":1})", Errc::kFormat, "'pooling_mode_mean_tokens'", kMeanOnly);
+  wrong("1_X/config.json", R"({"pooling_mode_mean_tokens":1})", Errc::kFormat, "'pooling_mode_mean_tokens'",
+        kMeanOnly);
   wrong("2_X/config.json", R"({"out_features":4})", Errc::kFormat, "'in_features' is missing", dense);
   wrong("2_X/config.json", R"({"in_features":8,"out_features":0})", Errc::kFormat, "'out_features'", dense);
   wrong("2_X/config.json", R"({"in_features":8,"out_features":1e3})", Errc::kFormat, "'out_features'", dense);
-  wrong("2_X/config.json", R"({"in_features":8,"out_features":4,"module_input_name":"token_embeddings"})", Errc::kUnsupported, "'module_input_name'", dense);
+  wrong("2_X/config.json", R"({"in_features":8,"out_features":4,"module_input_name":"token_embeddings"})",
+        Errc::kUnsupported, "'module_input_name'", dense);
   for (const char* length : {"0", "-1", "1e30", "\"256\"", "99999999999999999999"})
-    wrong("sentence_bert_config.json", R"({"max_seq_length":)" + std::string(length) + "}", Errc::kFormat, "'max_seq_length'", "{}");
+    wrong("sentence_bert_config.json", R"({"max_seq_length":)" + std::string(length) + "}", Errc::kFormat,
+          "'max_seq_length'", "{}");
   const std::string config = "config_sentence_transformers.json";
   wrong(config, R"({"prompts":[]})", Errc::kFormat, "'prompts'", "{}");
   wrong(config, R"({"prompts":{"query":1}})", Errc::kFormat, "'query'", "{}");
-  wrong(config, R"({"prompts":{"query":"q"},"default_prompt_name":"other"})", Errc::kFormat, "'default_prompt_name'", "{}");
+  wrong(config, R"({"prompts":{"query":"q"},"default_prompt_name":"other"})", Errc::kFormat,
+        "'default_prompt_name'", "{}");
   std::filesystem::remove(f.folder / "1_X/config.json");
   f.expect_refused(Errc::kIo, "1_X/config.json", "is missing");
   f.write("modules.json", "{}").expect_refused(Errc::kFormat, "modules.json", "list of modules");
   f.write("modules.json", "[]").expect_refused(Errc::kFormat, "modules.json", "list of modules");
-  f.write("modules.json", R"([{"path":""}])").expect_refused(Errc::kFormat, "modules.json", "'type' is missing");
-  f.write("modules.json", R"([{"path":"../up","type":"x.Transformer"}])").expect_refused(Errc::kFormat, "../up", "inside the model's folder");
+  f.write("modules.json", R"([{"path":""}])")
+      .expect_refused(Errc::kFormat, "modules.json", "'type' is missing");
+  f.write("modules.json", R"([{"path":"../up","type":"x.Transformer"}])")
+      .expect_refused(Errc::kFormat, "../up", "inside the model's folder");
 }
 
 }  // namespace

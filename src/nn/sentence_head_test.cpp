@@ -21,9 +21,10 @@ using Vector = std::vector<double>;
 const std::vector<std::int64_t> kLengths{3, 1, 5};
 Tensor hidden() { return check::random_tensor({9, 8}, 11, -2, 2); }
 
-// The definition of one mode for the tokens [begin, end) of `x`, which the prompt's tokens are not among. The weights of
-// 'weightedmean' are the places in the row, counted from 1.
-Vector pooled(const std::string& mode, const Tensor& x, std::int64_t first, std::int64_t begin, std::int64_t end) {
+// The definition of one mode for the tokens [begin, end) of `x`, which the prompt's tokens are not among. The
+// weights of 'weightedmean' are the places in the row, counted from 1.
+Vector pooled(const std::string& mode, const Tensor& x, std::int64_t first, std::int64_t begin,
+              std::int64_t end) {
   Vector out(8, mode == "max" ? -INFINITY : 0.0);
   double weights = 0;
   for (std::int64_t t = begin; t < end; ++t) {
@@ -64,7 +65,8 @@ TEST(SentenceHead, EveryPoolingModeIsItsDefinition) {
     ASSERT_EQ(y.shape(), (Shape{3, 8}));
     for (std::int64_t s = 0; s < 3; ++s) {
       const Vector want = pooled(mode, x, layout.begin(s), layout.begin(s), layout.end(s));
-      for (std::int64_t c = 0; c < 8; ++c) EXPECT_NEAR(check::at(y, s * 8 + c), want[static_cast<std::size_t>(c)], kTolerance);
+      for (std::int64_t c = 0; c < 8; ++c)
+        EXPECT_NEAR(check::at(y, s * 8 + c), want[static_cast<std::size_t>(c)], kTolerance);
     }
   }
 }
@@ -79,11 +81,13 @@ TEST(SentenceHead, ModesAreJoinedInTheLibrarysOrderAndNormalised) {
   for (std::int64_t s = 0; s < 3; ++s) {
     Vector want;
     for (const char* mode : {"cls", "max", "mean"})
-      for (const double v : pooled(mode, x, layout.begin(s), layout.begin(s), layout.end(s))) want.push_back(v);
+      for (const double v : pooled(mode, x, layout.begin(s), layout.begin(s), layout.end(s)))
+        want.push_back(v);
     double squares = 0;
     for (const double v : want) squares += v * v;
     for (std::int64_t c = 0; c < 24; ++c)
-      EXPECT_NEAR(check::at(y, s * 24 + c), want[static_cast<std::size_t>(c)] / std::sqrt(squares), kTolerance);
+      EXPECT_NEAR(check::at(y, s * 24 + c), want[static_cast<std::size_t>(c)] / std::sqrt(squares),
+                  kTolerance);
   }
 }
 
@@ -91,13 +95,15 @@ TEST(SentenceHead, ADenseModuleIsALinearMapAndItsActivation) {
   const Tensor x = hidden();
   const SequenceLayout layout = SequenceLayout::from_lengths(kLengths);
   using Function = double (*)(double);
-  const std::pair<const char*, Function> kActivations[] = {{"torch.nn.modules.activation.Tanh", [](double v) { return std::tanh(v); }},
-                                                           {"torch.nn.modules.linear.Identity", [](double v) { return v; }},
-                                                           {"torch.nn.modules.activation.ReLU", [](double v) { return std::max(0.0, v); }}};
+  const std::pair<const char*, Function> kActivations[] = {
+      {"torch.nn.modules.activation.Tanh", [](double v) { return std::tanh(v); }},
+      {"torch.nn.modules.linear.Identity", [](double v) { return v; }},
+      {"torch.nn.modules.activation.ReLU", [](double v) { return std::max(0.0, v); }}};
   for (const auto& [name, f] : kActivations) {
     SCOPED_TRACE(name);
     const TemporaryFolder folder;
-    check::write_tiny_bert(folder.path(), {.sentence = true, .dense_width = 5, .dense_activation = name, .normalize = false});
+    check::write_tiny_bert(
+        folder.path(), {.sentence = true, .dense_width = 5, .dense_activation = name, .normalize = false});
     const SentenceHead head = head_of(folder);
     EXPECT_EQ(head.parameters().size(), 2u);
     const Tensor y = head(x, layout);
@@ -107,7 +113,8 @@ TEST(SentenceHead, ADenseModuleIsALinearMapAndItsActivation) {
       const Vector mean = pooled("mean", x, layout.begin(s), layout.begin(s), layout.end(s));
       for (std::int64_t o = 0; o < 5; ++o) {
         double sum = check::at(b, o);
-        for (std::int64_t c = 0; c < 8; ++c) sum += check::at(w, o * 8 + c) * mean[static_cast<std::size_t>(c)];
+        for (std::int64_t c = 0; c < 8; ++c)
+          sum += check::at(w, o * 8 + c) * mean[static_cast<std::size_t>(c)];
         EXPECT_NEAR(check::at(y, s * 5 + o), f(sum), kTolerance);
       }
     }
@@ -130,10 +137,14 @@ TEST(SentenceHead, WidthsThatDoNotFollowOneAnotherAreRefused) {
   const TemporaryFolder folder;
   check::write_tiny_bert(folder.path(), {.sentence = true, .dense_width = 5});
   check::write_file(folder / "2_Dense/config.json", R"({"in_features":9,"out_features":5})");
-  check::expect_error(Errc::kData, "2_Dense/config.json: 'in_features': found 9, expected the 8", [&] { head_of(folder); });
+  check::expect_error(Errc::kData, "2_Dense/config.json: 'in_features': found 9, expected the 8",
+                      [&] { head_of(folder); });
   check::write_file(folder / "2_Dense/config.json", R"({"in_features":8,"out_features":6})");
-  check::expect_error(Errc::kData, "2_Dense/model.safetensors: tensor 'linear.weight' is [5, 8], expected [6, 8]", [&] { head_of(folder); });
-  check::write_file(folder / "2_Dense/config.json", R"({"in_features":8,"out_features":5,"activation_function":"torch.nn.Softplus"})");
+  check::expect_error(Errc::kData,
+                      "2_Dense/model.safetensors: tensor 'linear.weight' is [5, 8], expected [6, 8]",
+                      [&] { head_of(folder); });
+  check::write_file(folder / "2_Dense/config.json",
+                    R"({"in_features":8,"out_features":5,"activation_function":"torch.nn.Softplus"})");
   check::expect_error(Errc::kUnsupported, "Softplus", [&] { head_of(folder); });
 }
 

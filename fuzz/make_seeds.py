@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets: fuzz/seeds/TARGET/NAME. They are committed; run it again after a change here."""
+import json
+import pathlib
+import struct
+
+ROOT = pathlib.Path(__file__).parent / "seeds"
+
+
+def seed(target, name, content):
+    path = ROOT / target / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+
+
+def tensors(header, data=b""):
+    text = json.dumps(header).encode() if isinstance(header, dict) else header
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def tensor(kind, shape, begin, end):
+    return {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
+
+
+seed("safetensors", "one", tensors({"a": tensor("F32", [2], 0, 8)}, b"12345678"))
+seed("safetensors", "several", tensors({"__metadata__": {"format": "pt"}, "a": tensor("BF16", [2, 2], 0, 8), "b": tensor("I64", [], 8, 16),
+                                        "c": tensor("BOOL", [3], 16, 19)}, bytes(19)))
+seed("safetensors", "zero_sized", tensors({"a": tensor("F32", [0], 0, 0), "b": tensor("F32", [0, 3], 0, 0), "c": tensor("U8", [1], 0, 1)}, b"x"))
+seed("safetensors", "sub_bytes", tensors({"a": tensor("F4", [4], 0, 2), "b": tensor("F6_E2M3", [4], 2, 5)}, bytes(5)))
+seed("safetensors", "empty_header", tensors(b"{}"))
+seed("safetensors", "overlap", tensors({"a": tensor("F32", [2], 0, 8), "b": tensor("F32", [1], 4, 8)}, bytes(8)))
+seed("safetensors", "wrapping", tensors({"a": tensor("F32", [4294967296, 4294967296], 0, 0)}))
+seed("safetensors", "twice", tensors(b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', b"x"))
+seed("safetensors", "huge_length", b"\xff" * 8 + b"{}")
+seed("safetensors", "cut", tensors({"a": tensor("F32", [2], 0, 8)}, b"1234"))
+
+
+def npy(header, data, version=1):
+    length = struct.pack("<H" if version == 1 else "<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header.encode() + data
+
+
+SHAPE = "{'descr': '%s', 'fortran_order': %s, 'shape': (%s), }"
+seed("npy", "rows", npy(SHAPE % ("<f4", "False", "2, 3"), bytes(24)))
+seed("npy", "scalar", npy(SHAPE % ("|u1", "False", ""), b"x"))
+seed("npy", "version_2", npy(SHAPE % ("<i8", "False", "1,"), bytes(8), 2))
+seed("npy", "fortran", npy(SHAPE % ("<f4", "True", "2, 3"), bytes(24)))
+seed("npy", "wrapping", npy(SHAPE % ("<f4", "False", "4294967296, 4294967296"), b""))
+seed("npy", "not", b"PK\x03\x04")
+
+BERT = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": 24, "hidden_size": 8, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 16, "hidden_act": "gelu", "max_position_embeddings": 16, "type_vocab_size": 2,
+        "layer_norm_eps": 1e-12, "pad_token_id": 0, "tie_word_embeddings": True, "problem_type": None}
+seed("config", "bert", json.dumps(BERT))
+seed("config", "heads", json.dumps({**BERT, "num_attention_heads": 3}))
+seed("config", "numbers", '{"hidden_size":1e400,"a":[-0.0,1e-400,18446744073709551616,-9223372036854775809,NaN]}')
+seed("config", "nested", "[" * 70 + "]" * 70)
+seed("config", "texts", '{"a":"\\ud83d\\ude00\\u0000\\n","\\u00e9":[true,false,null,{}]}')
+seed("config", "twice", '{"a":1,"b":{"a":1},"a":2}')
+
+VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "world", "w", "##o", "##rld", ",", "!", "中", "文", "h", "##ello", "é"]
+TOKENIZER = {"added_tokens": [{"id": 2, "content": "[CLS]", "special": True, "lstrip": True},
+                              {"id": 4, "content": "[MASK]", "special": False, "normalized": True, "single_word": True}],
+             "normalizer": {"type": "BertNormalizer", "lowercase": True, "strip_accents": None},
+             "pre_tokenizer": {"type": "BertPreTokenizer"},
+             "post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 2], "sep": ["[SEP]", 3]},
+             "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+             "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+                       "vocab": {t: i for i, t in enumerate(VOCAB)}}}
+TEXT = "\0Hello, wörld! [MASK] 中文 H\u0301ello"
+seed("tokenizer_json", "bert", json.dumps(TOKENIZER) + TEXT)
+seed("tokenizer_json", "template", json.dumps({**TOKENIZER, "post_processor": {
+    "type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+    "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]}}}}) + TEXT)
+seed("tokenizer_json", "word_level", json.dumps({"model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "hello": 1, "a": 2}},
+                                                 "pre_tokenizer": {"type": "Whitespace"}, "decoder": {"type": "Fuse"}}) + TEXT)
+seed("tokenizer_json", "sequences", json.dumps({
+    **TOKENIZER,
+    "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"}, {"type": "NFKC"},
+                                                       {"type": "Strip"}, {"type": "Prepend", "prepend": "h"},
+                                                       {"type": "Replace", "pattern": {"String": "l"}, "content": "ll"}]},
+    "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Punctuation", "behavior": "MergedWithNext"},
+                                                            {"type": "Digits", "individual_digits": True},
+                                                            {"type": "CharDelimiterSplit", "delimiter": "o"}]},
+    "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "##"}, "content": " "},
+                                                 {"type": "Strip", "content": " ", "start": 1, "stop": 0}, {"type": "Fuse"}]}}) + TEXT)
+seed("tokenizer_json", "doubling", json.dumps({**TOKENIZER, "normalizer": {"type": "Sequence", "normalizers": [
+    {"type": "Replace", "pattern": {"String": "l"}, "content": "l" * 10}] * 9}}) + TEXT)
+seed("tokenizer_json", "sparse", json.dumps({**TOKENIZER, "model": {"type": "WordLevel", "vocab": {"a": 16000000}}}) + TEXT)
+
+seed("vocabulary", "bert", "\n".join(VOCAB) + "\n")
+seed("vocabulary", "crlf", "\r\n".join(VOCAB))
+seed("vocabulary", "twice", "[UNK]\n[CLS]\n[SEP]\na\na\n")
+seed("vocabulary", "bare", "[UNK]\n[CLS]\n[SEP]")
+seed("vocabulary", "odd", "[UNK]\n[CLS]\n[SEP]\n##\n\n \n###\n\u0301\n")
+
+for i, text in enumerate(["The cat plays, unplayed!", "caf\u00e9 cafe\u0301 \u00c5 \u212b \ufb01", "中文 abc中d", "[CLS] [MASK]the[SEP]", "\u0130stanbul \u00df \u1e9e",
+                          "a\u0327\u0301\u0323 q\u0307\u0323 \uac00 \u1100\u1161\u11a8", "\u0000\u0001\u0002\u007f\u00ad\u200b\u2028\ufeff\t\n\r ", "q" * 120,
+                          "\U0001f600 \U0001f468\u200d\U0001f469 \ufffd", "0123 don't x-y \u201cquoted\u201d"]):
+    seed("encode", f"text_{i}", bytes([i % 8]) + text.encode())
+seed("encode", "invalid", b"\x00the \xff\xfe cat \xed\xa0\x80 \xf0\x9f\x98")
+
+seed("utf8", "valid", "plain, \u00e9, \u20ac, \U0001f600, \U0010ffff, \u0000")
+seed("utf8", "subparts", b"\xc0\xaf\xe0\x80\xbf\xf0\x81\x82\x41\xed\xa0\x80\xf4\x91\x92\x93\xff\x41\x80\xbf\x42\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41")
+seed("utf8", "cut", "eight bytes \U0001f600".encode()[:-1])
+
+seed("checkpoint_index", "good", '{"metadata":{"total_size":24},"weight_map":{"a":"s1.safetensors","b":"s1.safetensors","c":"s2.safetensors"}}')
+seed("checkpoint_index", "escape", '{"weight_map":{"a":"../s1.safetensors"}}')
+seed("checkpoint_index", "wrong", '{"weight_map":{"a":"s2.safetensors","d":"s3.safetensors"}}')
+seed("checkpoint_index", "nul", '{"weight_map":{"a":"s1.safetensors","a\\u0000":{}}}')
+
+ST = "sentence_transformers.models."
+MODULES = json.dumps([{"path": "", "type": ST + "Transformer"}, {"path": "1_Pooling", "type": ST + "Pooling"},
+                      {"path": "2_Dense", "type": ST + "Dense"}, {"path": "3", "type": ST + "Normalize"}])
+seed("sentence_pipeline", "old", "\0".join([
+    MODULES, '{"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":true,"include_prompt":false}',
+    '{"in_features":16,"out_features":4,"bias":false,"activation_function":"torch.nn.modules.linear.Identity"}',
+    '{"max_seq_length":256,"do_lower_case":true}', '{"prompts":{"query":"q: "},"default_prompt_name":"query"}']))
+seed("sentence_pipeline", "new", "\0".join([
+    MODULES, '{"pooling_mode":["mean_sqrt_len_tokens","lasttoken"]}',
+    '{"in_features":16,"out_features":4,"module_input_name":"sentence_embedding"}', '{"transformer_task":"feature-extraction"}',
+    '{"prompts":{"document":""},"default_prompt_name":null}']))
+seed("sentence_pipeline", "plain", "\0\0\0" + '{"max_seq_length":128}')
+seed("sentence_pipeline", "escape", '[{"path":"../x","type":"m.Transformer"},{"path":"/etc","type":"m.Pooling"}]')
+
+seed("chunker", "prose", b"\x0a\x03" + "The cat sat on the mat. The dog ran!  Is it? e.g. a cat. \n\n# Heading\n\n- item one\n- item two\n".encode())
+seed("chunker", "long", b"\x09\x04" + b"q" * 60 + b" " + b"cat " * 60)
+seed("chunker", "words", b"\x0c\x05" + "中文中文 \u0301 \ufffd caf\u00e9. ".encode() * 8)
+seed("chunker", "empty", b"\x10\x00 \n\n \t")
+seed("chunker", "refused", b"\x08\x7fa")
+
+seed("ignore_patterns", "git", "src/build/a.o\0# comment\n*.o\n!keep.o\n/build/\nsrc/**/x\n**/y\nz/**\n[a-c]?.txt\n\\!odd\n")
+seed("ignore_patterns", "slow", "a" * 200 + "\0" + "*a" * 60 + "b\n" + "**/" * 40 + "b\n")
+seed("ignore_patterns", "odd", "a/b\0[\n[]\n[!]\n[^a\n\\\n!\n/\n//\n***\n**\n")
+
+
+def patches(*changes):
+    return b"".join(struct.pack("<I", at)[:3] + bytes([value]) for at, value in changes)
+
+
+seed("search_index", "good", b"")
+seed("search_index", "mark", patches((0, 0)))
+seed("search_index", "page_size", patches((16, 0xFF), (17, 0xFF)))
+seed("search_index", "version", patches((63, 9)))
+seed("search_index", "cut", patches((0xFFFFF0, 0)))
+seed("search_index", "pages", patches((4096, 0xFF), (8192, 0), (12288, 0x0D), (16384, 0x0A), (20480, 0xFF)))
