@@ -37,6 +37,13 @@ std::shared_ptr<const Tokenizer> TokenizerBuilder::build(const std::map<std::int
   for (const AddedToken& token : p.added) {
     enter(token.id, token.content);
     p.special[static_cast<std::size_t>(token.id)] = token.special;
+    if (token.normalized && p.normalizer) {  // its id reads as what it is looked for as (tokenizers 0.23)
+      Characters content = to_characters(token.content);
+      p.normalizer->apply(content);
+      std::string& text = p.tokens[static_cast<std::size_t>(token.id)];
+      text.clear();
+      for (const unicode::Char& c : content) append_utf8(text, c.code);
+    }
   }
   for (const auto& [id, text] : vocabulary)
     if (!p.known[static_cast<std::size_t>(id)]) enter(id, text);

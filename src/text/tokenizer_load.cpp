@@ -306,8 +306,13 @@ std::shared_ptr<const Tokenizer> load_vocabulary(std::string_view text, const st
   TokenizerBuilder builder;
   auto& p = builder.parts();
   p.clean_up_spaces = settings.clean_up_spaces;
-  for (AddedToken token : settings.added) {
-    if (const auto it = seen.find(token.content); it != seen.end()) token.id = it->second;
+  // R add_tokens: a token of the vocabulary keeps its id, a new one gets the next, whatever the file says, in the order of the file's ids
+  std::vector<AddedToken> added = settings.added;
+  std::sort(added.begin(), added.end(), [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  std::int32_t next = vocabulary.rbegin()->first + 1;
+  for (AddedToken& token : added) {
+    const auto it = seen.find(token.content);
+    token.id = it != seen.end() ? it->second : next++;
     p.added.push_back(std::move(token));
   }
   put_bert_pipeline(p, vocabulary, options, what);

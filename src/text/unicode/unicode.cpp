@@ -104,7 +104,6 @@ std::vector<Char> normalize(std::span<const Char> text, Form form) {
     if (starter < out.size() && last_class < own) {
       if (const char32_t joined = compose(out[starter].code, out[i].code)) {
         out[starter].code = joined;
-        out[starter].end = std::max(out[starter].end, out[i].end);
         continue;
       }
     }

@@ -32,7 +32,7 @@ struct Char {
   std::uint32_t begin, end;  // bytes
 };
 // Each character's decomposition, marks in canonical order, then composed for the C forms. The parts of a character keep its
-// place; a composed one spans its parts' places.
+// place; a composed one keeps its first part's, as the reference has it.
 std::vector<Char> normalize(std::span<const Char> text, Form form);
 
 }  // namespace lyceum::unicode
