@@ -81,10 +81,9 @@ LogisticProbe::LogisticProbe(const Tensor& vectors, std::span<const std::int32_t
     if (trained->nr_class != 2)
       fail(Errc::kData, "probe: class {} has {} of {} examples, expected some and not all", wanted,
            wanted == trained->label[0] ? rows : 0, rows);
+    // of the labels -1 and 1, LIBLINEAR puts 1 first, and w points to the first
     auto& w = weights_[static_cast<std::size_t>(task)];
     w.assign(trained->w, trained->w + width + 1);
-    if (trained->label[0] != 1)  // w points to the label that LIBLINEAR met first
-      for (double& value : w) value = -value;
   });
 }
 
