@@ -17,5 +17,6 @@ need_packages() {
 }
 
 # What the product is built with, and what its tests need beside that.
-build_packages=(g++ cmake ninja-build pkg-config libhwy-dev libfmt-dev nlohmann-json3-dev libcli11-dev libsqlite3-dev)
+build_packages=(g++ cmake ninja-build pkg-config libhwy-dev libfmt-dev nlohmann-json3-dev libcli11-dev libsqlite3-dev
+                libzstd-dev zlib1g-dev liblinear-dev)
 test_packages=(libgtest-dev clang-format)

@@ -92,5 +92,6 @@ void add_embed(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_index(CLI::App& app);
 void add_search(CLI::App& app);
+void add_eval(CLI::App& app);
 
 }  // namespace lyceum::app

@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   app.footer("`lyceum VERB --help` explains a verb, with an example.");
   try {
     using namespace lyceum::app;
-    for (const auto add : {add_embed, add_index, add_search, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor})
+    for (const auto add : {add_embed, add_index, add_search, add_eval, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor})
       add(app);
     app.parse(argc, argv);
     flush_output();

@@ -1,0 +1,99 @@
+// eval: a model's scores on data folders.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/lyceum/app.h"
+#include "base/log.h"
+#include "tasks/embed/embedder.h"
+#include "tasks/evaluate/evaluate.h"
+
+namespace lyceum::app {
+namespace {
+
+struct Options {
+  std::string model, data, split = "test", rank_by = "cosine";
+  std::vector<std::string> tasks;
+  EmbedderOptions embedder;
+  EvaluateOptions evaluate;
+};
+
+void show(const Score& s, std::size_t task_width, bool json) {
+  if (json)
+    return print_json({{"task", s.task},
+                       {"split", s.split},
+                       {"metric", s.metric},
+                       {"value", s.value},
+                       {"examples", s.examples}});  // NaN is null
+  print_line(fmt::format("{:<{}}  {:<6} {:<20} {:>9}  {:>8}", s.task, task_width, s.split, s.metric,
+                         std::isnan(s.value) ? "undefined" : fmt::format("{:.4f}", s.value), s.examples));
+}
+
+void run(const Options& o, const Common& common) {
+  apply(common);
+  EvaluateOptions options = o.evaluate;
+  options.rank_by = o.rank_by == "dot" ? RankBy::kDot : RankBy::kCosine;
+  options.is_strict = common.strict;
+  // names first: a typing error must not wait for the model
+  const std::vector<TaskFiles> tasks = find_tasks(o.data.empty() ? "." : o.data, o.tasks, o.split);
+  const auto embedder = Embedder::load(o.model, o.embedder);
+  bool is_first = true;
+  for (const TaskFiles& task : tasks) {
+    std::vector<Score> scores;
+    {
+      std::unique_ptr<Progress> progress;
+      options.progress = [&](std::int64_t done, std::int64_t total) {
+        if (progress == nullptr) progress = std::make_unique<Progress>(task.name + ": texts", total, common);
+        progress->update(done);
+      };
+      scores = evaluate(task, *embedder, options);
+    }
+    std::size_t width = 24;
+    for (const Score& s : scores) width = std::max(width, s.task.size());
+    if (is_first && !common.json)
+      print_line(fmt::format("{:<{}}  {:<6} {:<20} {:>9}  {:>8}", "task", width, "split", "metric", "value",
+                             "examples"));
+    is_first = false;
+    for (const Score& s : scores) show(s, width, common.json);
+    flush_output();  // what is done is seen, whatever happens to the next task
+  }
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  CLI::App* verb =
+      app.add_subcommand("eval", "Score a model on tasks: similarity, retrieval, classification");
+  auto common =
+      add_common(*verb, "lyceum eval all-MiniLM-L6-v2 --data DATA --tasks stsb,cranfield,banking77 --json");
+  verb->add_option("model", o->model, "A folder, a file or a name")->required();
+  verb->add_option("--tasks,-t", o->tasks,
+                   "Names of data folders, with commas between; without it, what is there is listed")
+      ->delimiter(',');
+  verb->add_option(
+          "--data,-d", o->data,
+          "The folder that the tasks lie in, at any depth to four (default: $LYCEUM_DATA, else here)")
+      ->envname("LYCEUM_DATA");
+  verb->add_option("--split", o->split, "The part of the data to score")->capture_default_str();
+  verb->add_option("--rank-by", o->rank_by, "Retrieval: cosine or dot")
+      ->check(CLI::IsMember({"cosine", "dot"}))
+      ->capture_default_str();
+  verb->add_option("--neighbours,-k", o->evaluate.neighbours, "Classification: neighbours that vote")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  verb->add_option("--c", o->evaluate.c,
+                   "Classification: C of the logistic probe; several, with commas between: the best on the "
+                   "valid split")
+      ->delimiter(',')
+      ->check(CLI::Range(1e-12, 1e12))
+      ->capture_default_str();
+  verb->add_option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts, before every text");
+  verb->add_option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
+      ->check(CLI::Range(2, 1 << 20));
+  verb->callback([o, common] { run(*o, *common); });
+}
+
+}  // namespace lyceum::app

@@ -1,0 +1,52 @@
+// Data sets as they lie on disks: lines of a plain, zstd or gzip file, read one after another in little
+// memory.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace lyceum {
+
+struct DataLimits {
+  std::uint64_t line_bytes = std::uint64_t{1}
+                             << 24;  // a longer line is not a record but an accident or an attack
+  std::uint64_t total_bytes = std::uint64_t{1} << 37;  // after decompression
+};
+
+class DataLines {
+ public:
+  // What the file is, its first bytes say; a name in .zst or .gz with other bytes is an Error. zstd windows
+  // up to 128 MiB, several frames or members one after another.
+  explicit DataLines(const std::filesystem::path& path, DataLimits limits = {});
+  ~DataLines();
+  DataLines(DataLines&&) noexcept;
+
+  // The next line, without its LF or CRLF; the last one may lack it. False at the end. Throws Errc::kFormat
+  // for damaged or cut compressed data and Errc::kLimit, both with the line at which it stopped.
+  bool next(std::string& line);
+  std::int64_t number() const noexcept { return number_; }  // of the line that next() gave, counted from 1
+  std::string where() const;                                // "PATH: line N"
+
+ private:
+  struct Source;
+  std::unique_ptr<Source> source_;
+  std::filesystem::path path_;
+  DataLimits limits_;
+  std::string buffer_;
+  std::size_t begin_ = 0;  // of what is not given out yet
+  std::uint64_t total_ = 0;
+  std::int64_t number_ = 0;
+};
+
+// `folder/name`, or the same with .zst or .gz behind it; whichever is there, in this order.
+std::optional<std::filesystem::path> find_data_file(const std::filesystem::path& folder,
+                                                    const std::string& name);
+
+// "train.jsonl.zst" -> "train.jsonl"
+std::string_view without_compression(std::string_view file_name);
+
+}  // namespace lyceum

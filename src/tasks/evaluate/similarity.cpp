@@ -1,0 +1,127 @@
+// Pairs of sentences: do the vectors order them as people do?
+#include <array>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "kernels/dot.h"
+#include "tasks/evaluate/block_encoder.h"
+#include "tasks/evaluate/correlation.h"
+#include "tasks/evaluate/nearest.h"
+
+namespace lyceum {
+namespace {
+
+struct PairFile {
+  std::string name;
+  std::vector<std::string> first, second, sets;  // sets: empty where a pair names none
+  std::vector<double> scores;
+};
+
+constexpr std::size_t kMeasures = 4;
+constexpr std::array<const char*, kMeasures> kSuffix = {"", "_dot", "_manhattan",
+                                                        "_euclidean"};  // the first: cosine
+struct Correlation {
+  const char* name;
+  double (*of)(std::span<const double>, std::span<const double>);
+};
+constexpr Correlation kCorrelations[] = {{"pearson", pearson}, {"spearman", spearman}};
+using Similarities = std::array<std::vector<double>, kMeasures>;
+
+PairFile read_pairs(const TaskFiles::Pairs& from) {
+  PairFile out{.name = from.name};
+  for_each_record(from.file, [&](const JsonFields& r) {
+    out.first.push_back(r.text("sentence1"));
+    out.second.push_back(r.text("sentence2"));
+    out.scores.push_back(pair_score(r));
+    out.sets.push_back(r.text("set", ""));
+  });
+  if (out.scores.empty()) fail(Errc::kData, "{}: found no pairs", from.file.string());
+  return out;
+}
+
+Similarities similarities(const PairFile& pairs, BlockEncoder& encoder) {
+  Similarities out;
+  const std::span<const std::string> first(pairs.first), second(pairs.second);
+  for (std::size_t begin = 0; begin < first.size(); begin += kBlockTexts) {
+    const std::size_t count = std::min(kBlockTexts, first.size() - begin);
+    Tensor x = encoder.encode(first.subspan(begin, count)), y = encoder.encode(second.subspan(begin, count));
+    const std::int64_t width = x.cols();
+    for (std::int64_t r = 0; r < x.rows(); ++r) {
+      const float *a = x.row<float>(r), *b = y.row<float>(r);
+      double manhattan = 0, squares = 0;
+      for (std::int64_t c = 0; c < width; ++c) {
+        const double d = static_cast<double>(a[c]) - static_cast<double>(b[c]);
+        manhattan += std::abs(d);
+        squares += d * d;
+      }
+      out[1].push_back(static_cast<double>(kernels::dot(a, b, width)));
+      out[2].push_back(-manhattan);
+      out[3].push_back(-std::sqrt(squares));
+    }
+    normalize_rows(x);
+    normalize_rows(y);
+    for (std::int64_t r = 0; r < x.rows(); ++r)
+      out[0].push_back(static_cast<double>(kernels::dot(x.row<float>(r), y.row<float>(r), width)));
+  }
+  return out;
+}
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+std::vector<Score> evaluate_similarity(const TaskFiles& task, const TextEncoder& encoder,
+                                       const EvaluateOptions& options) {
+  std::vector<PairFile> files;
+  std::int64_t pairs = 0;
+  for (const auto& from : task.pairs) {
+    files.push_back(read_pairs(from));
+    pairs += static_cast<std::int64_t>(files.back().scores.size());
+  }
+  BlockEncoder blocks(encoder, options, 2 * pairs);
+  std::vector<Score> out;
+  std::map<std::string, std::vector<double>> over_files;  // by metric
+  for (const PairFile& file : files) {
+    const std::string name = files.size() > 1 ? task.name + "/" + file.name : file.name;
+    const Similarities found = similarities(file, blocks);
+    const auto add = [&](const std::string& label, const std::string& metric, double value,
+                         std::size_t examples) {
+      out.push_back({label, task.split, metric, value, static_cast<std::int64_t>(examples)});
+    };
+    for (std::size_t m = 0; m < kMeasures; ++m)
+      for (const Correlation& correlation : kCorrelations) {
+        const std::string metric = std::string(correlation.name) + kSuffix[m];
+        over_files[metric].push_back(correlation.of(file.scores, found[m]));
+        add(name, metric, over_files[metric].back(), file.scores.size());
+      }
+    std::map<std::string, std::vector<std::size_t>> sets;
+    for (std::size_t i = 0; i < file.sets.size(); ++i) sets[file.sets[i]].push_back(i);
+    if (sets.size() < 2) continue;
+    std::vector<double> over_sets;
+    for (const auto& [set, members] : sets) {
+      std::vector<double> x, y;
+      for (const std::size_t i : members) {
+        x.push_back(file.scores[i]);
+        y.push_back(found[0][i]);
+      }
+      add(name + "/" + (set.empty() ? "(no set)" : set), "pearson", pearson(x, y), members.size());
+      over_sets.push_back(spearman(x, y));
+      add(name + "/" + (set.empty() ? "(no set)" : set), "spearman", over_sets.back(), members.size());
+    }
+    add(name, "spearman_mean", mean(over_sets), file.scores.size());
+  }
+  if (files.size() > 1)
+    for (std::size_t m = 0; m < kMeasures; ++m)
+      for (const Correlation& correlation : kCorrelations) {
+        const std::string key = std::string(correlation.name) + kSuffix[m];
+        out.push_back({task.name, task.split, key, mean(over_files.at(key)), pairs});
+      }
+  return out;
+}
+
+}  // namespace lyceum
