@@ -1,4 +1,5 @@
 #include "ops/attention/attention.h"
+#include "ops/rows/rows.h"
 
 #include <gtest/gtest.h>
 
