@@ -1,5 +1,4 @@
 #include "ops/attention/attention.h"
-#include "ops/rows/rows.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +7,7 @@
 #include "base/error.h"
 #include "check/gradcheck.h"
 #include "ops/columns/columns.h"
+#include "ops/rows/rows.h"
 #include "tensor/tape.h"
 
 namespace lyceum {
