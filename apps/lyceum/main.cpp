@@ -36,8 +36,10 @@ int complain(const char* message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  struct sigaction action {};  // not std::signal: a read that waits for the terminal must end, and std::signal starts it again
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
   std::signal(SIGPIPE, SIG_DFL);
   lyceum::set_log_sink([](lyceum::LogLevel, std::string_view line) {
     std::fprintf(stderr, "lyceum: %.*s\n", static_cast<int>(line.size()), line.data());
@@ -49,7 +51,8 @@ int main(int argc, char** argv) {
   app.footer("`lyceum VERB --help` explains a verb, with an example.");
   try {
     using namespace lyceum::app;
-    for (const auto add : {add_embed, add_index, add_search, add_eval, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor})
+    for (const auto add : {add_embed, add_index, add_search, add_eval, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor,
+                           add_completion, add_man})
       add(app);
     app.parse(argc, argv);
     flush_output();
