@@ -1,4 +1,5 @@
 // The conventions of the command line, on the program itself.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 using check::RunResult;
 using check::TemporaryFolder;
 using check::write_file;
+using check::write_tiny_bert;
 using nlohmann::json;
 
 const char* const kVerbs[] = {"embed", "index", "search", "eval",   "tokenize",   "detokenize", "forward",
@@ -89,7 +91,7 @@ TEST_F(Command, Version) {
 }
 
 TEST_F(Command, WrongUsageIsStatusTwoAndSaysWhatWasWrong) {
-  expect_failure(run({}), 2, "subcommand");
+  expect_failure(run({}), 2, "found no verb");
   expect_failure(run({"sing"}), 2, "sing");
   expect_failure(run({"embed"}), 2, "model is required");
   expect_failure(run({"embed", model(), "a", "--no-such-option"}), 2, "--no-such-option");

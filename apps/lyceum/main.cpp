@@ -50,10 +50,20 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("`lyceum VERB --help` explains a verb, with an example.");
   try {
+    using namespace lyceum;
     using namespace lyceum::app;
     for (const auto add : {add_embed, add_index, add_search, add_eval, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor,
                            add_completion, add_man})
       add(app);
+    std::string verbs;
+    bool is_verb = false;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+      verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
+      is_verb |= argc > 1 && verb->get_name() == argv[1];
+    }
+    if (argc < 2 || (argv[1][0] != '-' && !is_verb))
+      fail(Errc::kUsage, "found {}, expected one of the verbs: {}. Fix: `lyceum --help` says what they do.",
+           argc < 2 ? "no verb" : fmt::format("the verb '{}'", argv[1]), verbs);
     app.parse(argc, argv);
     flush_output();
   } catch (const CLI::ParseError& error) {
