@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/parallel.h"
@@ -34,7 +35,8 @@ std::shared_ptr<Common> add_common(CLI::App& verb, const std::string& example) {
 
 void apply(const Common& common) {
   set_thread_count(common.threads);
-  set_log_level(common.quiet ? LogLevel::kWarning : common.verbose ? LogLevel::kDebug : LogLevel::kInfo);
+  set_log_level(common.verbose ? LogLevel::kDebug : LogLevel::kInfo);
+  if (common.quiet) set_log_sink({});
   if (common.dtype != "f32") fail(Errc::kUnsupported, "--dtype: found '{}', expected f32", common.dtype);
 }
 
@@ -49,8 +51,33 @@ void print_json(const nlohmann::ordered_json& value) {
 
 void flush_output() {
   if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+  check_interrupt();  // a write that a signal ended
   if (errno == EPIPE) std::_Exit(0);
   fail(Errc::kIo, "standard output: {}", std::strerror(errno));
+}
+
+bool use_colour() {
+  const char *no_colour = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
+  if (no_colour != nullptr && *no_colour != '\0') return false;  // no-color.org: set and not empty
+  return ::isatty(1) != 0 && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
+}
+
+std::string shortened(std::string_view text, std::size_t characters) {
+  std::string out;
+  for (; characters > 0 && !text.empty(); --characters) {
+    const Utf8Char c = decode_utf8(text);
+    append_utf8(out, c.code < 32 || c.code == 127 ? U' ' : c.code);
+    text.remove_prefix(static_cast<std::size_t>(c.bytes));
+  }
+  return out;
+}
+
+void report_unused(const std::vector<std::string>& names, const Common& common) {
+  if (names.empty() || (!common.strict && !common.verbose)) return;
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  if (common.strict) fail(Errc::kData, "{} tensors of the files are not needed: {}. Fix: leave out --strict.", names.size(), list);
+  log(LogLevel::kDebug, "{} tensors of the files are not needed: {}", names.size(), list);
 }
 
 void add_input(CLI::App& verb, InputOptions& options, const std::string& what) {
@@ -77,6 +104,7 @@ LineReader::LineReader(const InputOptions& options, const Common& common) : text
     errno = 0;
     file_.open(file, std::ios::binary);
     if (!file_) fail(Errc::kIo, "{}: cannot open it: {}", file, std::strerror(errno));
+    if (std::filesystem::is_regular_file(file, error)) bytes_ = static_cast<std::int64_t>(std::filesystem::file_size(file, error));
   }
 }
 
@@ -93,7 +121,9 @@ bool LineReader::read(std::string& line) {
   while (true) {
     in.getline(part, sizeof part);
     const auto got = static_cast<std::size_t>(in.gcount());
+    check_interrupt();  // a Ctrl-C while reading looks like the end of the input
     if (in.bad()) fail(Errc::kIo, "{}: cannot read it", name_);
+    bytes_read_ += static_cast<std::int64_t>(got);
     const bool ended = !in.eof() && !in.fail();  // gcount() counts the end of line too
     line.append(part, ended ? got - 1 : got);
     if (ended) break;
@@ -106,9 +136,13 @@ bool LineReader::read(std::string& line) {
   return true;
 }
 
+double LineReader::share() const { return bytes_ > 0 ? std::min(1.0, static_cast<double>(bytes_read_) / static_cast<double>(bytes_)) : -1; }
+
 bool LineReader::next(std::string& line) {
-  if (!read(line)) return false;
-  ++lines_;
+  do {
+    if (!read(line)) return false;
+    ++lines_;
+  } while (jsonl_ && line.find_first_not_of(" \t") == std::string::npos);  // such as the last line of a file
   std::string whole;
   if (keeps_bytes_ && !jsonl_ && !is_utf8(line)) whole = line;
   if (const std::size_t bad = repair_utf8(line); bad > 0) {
@@ -124,8 +158,8 @@ bool LineReader::next(std::string& line) {
   return true;
 }
 
-void LineReader::report(const Common& common) const {
-  if (repaired_ > 0 && !common.quiet) log(LogLevel::kWarning, "{}: {} invalid UTF-8 sequences were replaced by U+FFFD", name_, repaired_);
+void LineReader::report() const {
+  if (repaired_ > 0) log(LogLevel::kWarning, "{}: {} invalid UTF-8 sequences were replaced by U+FFFD", name_, repaired_);
 }
 
 Progress::Progress(std::string what, std::int64_t total, const Common& common)
@@ -135,9 +169,10 @@ Progress::~Progress() {
   if (shown_) show(true);
 }
 
-void Progress::update(std::int64_t done) {
-  if (first_ < 0) first_ = done;
+void Progress::update(std::int64_t done, double share) {
+  if (first_ < 0) first_ = done, first_share_ = share;
   done_ = done;
+  share_ = share;
   const auto now = Clock::now();
   const double since = std::chrono::duration<double>(now - last_shown_).count();
   if (quiet_ || since < (terminal_ ? 0.2 : 10.0)) return;
@@ -151,6 +186,7 @@ void Progress::show(bool last) {
   const double rate = static_cast<double>(done_ - std::max<std::int64_t>(0, first_)) / seconds;
   std::string text = total_ > 0 ? fmt::format("{} {}/{} ({:.0f}/s", what_, done_, total_, rate) : fmt::format("{} {} ({:.0f}/s", what_, done_, rate);
   if (total_ > 0 && rate > 0 && !last) text += fmt::format(", {:.0f} s left", static_cast<double>(total_ - done_) / rate);
+  if (share_ > first_share_ && !last) text += fmt::format(", {:.0f} %, {:.0f} s left", 100 * share_, seconds * (1 - share_) / (share_ - first_share_));
   text += ")";
   std::fprintf(stderr, terminal_ ? "\r%s\033[K%s" : "%s%s", text.c_str(), terminal_ && !last ? "" : "\n");
   std::fflush(stderr);

@@ -37,6 +37,13 @@ void print_line(std::string_view text);
 // A finished write to a pipe that nobody reads ends the program quietly.
 void flush_output();
 
+// Whether standard output is a terminal that shows colours (NO_COLOR and TERM=dumb are obeyed).
+bool use_colour();
+// The first characters of a text, control characters as spaces.
+std::string shortened(std::string_view text, std::size_t characters);
+// Tensors that the model does not need: named with --verbose, refused with --strict.
+void report_unused(const std::vector<std::string>& names, const Common& common);
+
 // Texts from the command line, a file (--input FILE, .jsonl with --field) or standard input ("-"), one a line. Lines end
 // with LF or CRLF; invalid UTF-8 is repaired and counted, or refused with --strict.
 struct InputOptions {
@@ -53,7 +60,9 @@ class LineReader {
   void keep_bytes() noexcept { keeps_bytes_ = true; }
   std::int64_t lines() const noexcept { return lines_; }
   // Says on standard error what was repaired.
-  void report(const Common& common) const;
+  void report() const;
+  // How much of the input is read, in bytes: from 0 to 1, negative when its size is unknown.
+  double share() const;
 
  private:
   bool read(std::string& line);
@@ -62,7 +71,7 @@ class LineReader {
   std::ifstream file_;
   bool from_stream_ = false, from_stdin_ = false, jsonl_ = false, strict_, keeps_bytes_ = false;
   std::string name_, field_;
-  std::int64_t lines_ = 0, repaired_ = 0;
+  std::int64_t lines_ = 0, repaired_ = 0, bytes_ = 0, bytes_read_ = 0;
 };
 
 // A bar with rate and remaining time on a terminal, a line now and then elsewhere; nothing with --quiet.
@@ -70,13 +79,14 @@ class Progress {
  public:
   Progress(std::string what, std::int64_t total, const Common& common);  // total 0: unknown
   ~Progress();
-  void update(std::int64_t done);
+  void update(std::int64_t done, double share = -1);  // share: of the whole work, where the total is unknown
 
  private:
   void show(bool last);
   using Clock = std::chrono::steady_clock;
   std::string what_;
   std::int64_t total_, done_ = 0, first_ = -1;
+  double share_ = -1, first_share_ = -1;
   bool quiet_, terminal_, shown_ = false;
   Clock::time_point begin_, last_shown_;
 };
@@ -92,6 +102,8 @@ void add_embed(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_index(CLI::App& app);
 void add_search(CLI::App& app);
+void add_completion(CLI::App& app);
+void add_man(CLI::App& app);
 void add_eval(CLI::App& app);
 
 }  // namespace lyceum::app

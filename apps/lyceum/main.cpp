@@ -36,8 +36,10 @@ int complain(const char* message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  struct sigaction action {};  // not std::signal: a read that waits for the terminal must end, and std::signal starts it again
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
   std::signal(SIGPIPE, SIG_DFL);
   lyceum::set_log_sink([](lyceum::LogLevel, std::string_view line) {
     std::fprintf(stderr, "lyceum: %.*s\n", static_cast<int>(line.size()), line.data());
@@ -48,9 +50,20 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("`lyceum VERB --help` explains a verb, with an example.");
   try {
+    using namespace lyceum;
     using namespace lyceum::app;
-    for (const auto add : {add_embed, add_index, add_search, add_eval, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor})
+    for (const auto add : {add_embed, add_index, add_search, add_eval, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor,
+                           add_completion, add_man})
       add(app);
+    std::string verbs;
+    bool is_verb = false;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+      verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
+      is_verb |= argc > 1 && verb->get_name() == argv[1];
+    }
+    if (argc < 2 || (argv[1][0] != '-' && !is_verb))
+      fail(Errc::kUsage, "found {}, expected one of the verbs: {}. Fix: `lyceum --help` says what they do.",
+           argc < 2 ? "no verb" : fmt::format("the verb '{}'", argv[1]), verbs);
     app.parse(argc, argv);
     flush_output();
   } catch (const CLI::ParseError& error) {

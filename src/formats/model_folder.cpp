@@ -126,8 +126,9 @@ ModelFolder ModelFolder::find(const std::string& model) {
       folder.root_ = fs::weakly_canonical(hub_cache());
       return folder;
     }
-    // a bundled model serves its full name too
-    if (const fs::path by_full_name = data_home() / "models" / name.substr(name.find('/') + 1); fs::is_directory(by_full_name, error)) {
+    // a bundled model serves its full name too, but no revision of it
+    if (const fs::path by_full_name = data_home() / "models" / name.substr(name.find('/') + 1);
+        revision == "main" && fs::is_directory(by_full_name, error)) {
       folder.path_ = fs::canonical(by_full_name);
       folder.root_ = folder.path_;
       return folder;

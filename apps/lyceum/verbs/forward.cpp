@@ -1,6 +1,7 @@
 #include "nn/forward.h"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "apps/lyceum/app.h"
 #include "formats/safetensors.h"
@@ -21,12 +22,16 @@ void run(Options o, const Common& common) {
   const Safetensors file = Safetensors::open(o.inputs);
   for (const SafetensorsEntry& entry : file.entries()) inputs.emplace(entry.name, file.tensor(entry));
   const SentenceModel model = load_sentence_model(ModelFolder::find(o.model));
+  report_unused(model.loaded.unused, common);
   if (model.has_pipeline) o.forward.sentence = model.head.get();
   const NamedTensors outputs = forward(model.body(), inputs, o.forward);
   const std::vector<std::pair<std::string, Tensor>> list(outputs.begin(), outputs.end());
   write_safetensors(o.outputs, list);
   for (const auto& [name, tensor] : list)
-    if (common.verbose) print_line(fmt::format("{} {} {}", name, dtype_name(tensor.dtype()), tensor.shape().text()));
+    if (common.json)
+      print_json({{"name", name}, {"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape().sizes()}});
+    else if (common.verbose)
+      print_line(fmt::format("{} {} {}", name, dtype_name(tensor.dtype()), tensor.shape().text()));
 }
 
 }  // namespace

@@ -105,6 +105,8 @@ void doctor(const Common& common) {
   std::string isas, built;
   for (const Isa isa : available_isas()) isas += (isas.empty() ? "" : ", ") + std::string(isa_name(isa));
   for (const Family& f : families()) built += (built.empty() ? "" : ", ") + f.name;
+  const std::string libraries = fmt::format("SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}", sqlite3_libversion(), LYCEUM_HIGHWAY_VERSION, FMT_VERSION,
+                                            NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, CLI11_VERSION);
   const nlohmann::ordered_json info{{"version", LYCEUM_VERSION},
                                     {"processor", processor_name()},
                                     {"instruction_sets", isas},
@@ -112,7 +114,7 @@ void doctor(const Common& common) {
                                     {"threads", thread_count()},
                                     {"memory_bytes", static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit},
                                     {"compiler", __VERSION__},
-                                    {"sqlite", sqlite3_libversion()},
+                                    {"libraries", libraries},
                                     {"families", built},
                                     {"bundled_models", (data_home() / "models").string()},
                                     {"hub_cache", hub_cache().string()}};

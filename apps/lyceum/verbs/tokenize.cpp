@@ -58,7 +58,7 @@ void tokenize(const TokenizeOptions& o, const Common& common) {
     const std::vector<std::string_view> views(lines.begin(), lines.end());
     for (const Encoding& e : tokenizer->encode_batch(views, options)) print_encoding(*tokenizer, e, common.json);
   }
-  reader.report(common);
+  reader.report();
 }
 
 struct DetokenizeOptions {
@@ -99,6 +99,7 @@ void detokenize(const DetokenizeOptions& o, const Common& common) {
       print_line(text);
     }
   }
+  reader.report();
 }
 
 }  // namespace

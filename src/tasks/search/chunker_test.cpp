@@ -15,7 +15,8 @@ namespace {
 // Every letter, digit and mark of ASCII is a piece of its own, some words are one piece, the rest is unknown.
 const Tokenizer& tokenizer() {
   static const auto made = [] {
-    std::string lines = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\ncat\nsat\non\nmat\ndog\n##ing\n中\n文\n字\n";
+    std::string lines =
+        "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\ncat\nsat\non\nmat\ndog\n##ing\n中\n文\n字\n";
     for (char c = '!'; c <= '~'; ++c)
       if (!(c >= 'A' && c <= 'Z')) lines += std::string(1, c) + "\n##" + c + "\n";
     return Tokenizer::from_vocabulary(lines, "test");
@@ -47,7 +48,8 @@ void expect_promises(const std::string& text, const ChunkOptions& options) {
     ASSERT_LE(c.end, text.size());
     EXPECT_FALSE(is_white(text[c.begin]));
     EXPECT_FALSE(is_white(text[c.end - 1]));
-    EXPECT_NE(static_cast<unsigned char>(text[c.begin]) & 0xC0, 0x80) << "a passage begins inside a character";
+    EXPECT_NE(static_cast<unsigned char>(text[c.begin]) & 0xC0, 0x80)
+        << "a passage begins inside a character";
     EXPECT_LE(count_tokens(std::string_view(text).substr(c.begin, c.end - c.begin)), options.tokens);
     EXPECT_EQ(c.line,
               1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(c.begin), '\n'));
@@ -68,7 +70,8 @@ TEST(Chunker, AnEmptyOrWhiteDocumentHasNoPassages) {
 }
 
 TEST(Chunker, AShortDocumentIsOnePassageWithoutTheWhiteSpaceAroundIt) {
-  EXPECT_EQ(passages("\n\n  The cat sat. On the mat!  \n", {}), std::vector<std::string>{"The cat sat. On the mat!"});
+  EXPECT_EQ(passages("\n\n  The cat sat. On the mat!  \n", {}),
+            std::vector<std::string>{"The cat sat. On the mat!"});
   EXPECT_EQ(chunk_text("\n\n  The cat sat.", tokenizer(), {})[0].line, 3);
 }
 
@@ -90,16 +93,20 @@ TEST(Chunker, NeighboursShareWholeSentences) {
 }
 
 TEST(Chunker, AnAbbreviationOrAnInitialDoesNotEndASentence) {
-  const auto parts = passages("The cat, e.g. The dog, sat. The mat sat on the cat.", {.tokens = 14, .overlap = 0});
+  const auto parts =
+      passages("The cat, e.g. The dog, sat. The mat sat on the cat.", {.tokens = 14, .overlap = 0});
   ASSERT_EQ(parts.size(), 2u);
   EXPECT_EQ(parts[0], "The cat, e.g. The dog, sat.");
 }
 
 TEST(Chunker, AHeadingBeginsAPassageAndSharesNothingWithTheOneBefore) {
-  const auto parts = passages("# Cat\nThe cat sat on the mat.\n\n## Dog\nThe dog sat.\n", {.tokens = 40, .overlap = 15});
+  const auto parts =
+      passages("# Cat\nThe cat sat on the mat.\n\n## Dog\nThe dog sat.\n", {.tokens = 40, .overlap = 15});
   EXPECT_EQ(parts, (std::vector<std::string>{"# Cat\nThe cat sat on the mat.", "## Dog\nThe dog sat."}));
-  const auto with_cr = passages("# Cat\r\nThe cat sat on the mat.\r\n## Dog\r\nThe dog sat.\r\n", {.tokens = 40, .overlap = 15});
-  EXPECT_EQ(with_cr, (std::vector<std::string>{"# Cat\r\nThe cat sat on the mat.", "## Dog\r\nThe dog sat."}));
+  const auto with_cr = passages("# Cat\r\nThe cat sat on the mat.\r\n## Dog\r\nThe dog sat.\r\n",
+                                {.tokens = 40, .overlap = 15});
+  EXPECT_EQ(with_cr,
+            (std::vector<std::string>{"# Cat\r\nThe cat sat on the mat.", "## Dog\r\nThe dog sat."}));
 }
 
 TEST(Chunker, ATinySectionStaysWithTheNext) {
@@ -126,7 +133,8 @@ TEST(Chunker, TextWithoutSpacesIsCutBetweenCharacters) {
 }
 
 TEST(Chunker, AWordWithoutKnownPiecesIsOneTokenOfAnyLength) {
-  const std::string text = "The cat " + std::string(100'000, 'x') + " sat on the mat and the dog on the mat sat.";
+  const std::string text =
+      "The cat " + std::string(100'000, 'x') + " sat on the mat and the dog on the mat sat.";
   const auto parts = passages(text, {.tokens = 8, .overlap = 0});
   EXPECT_NE(parts[0].find("xxx"), std::string::npos);
   expect_promises(text, {.tokens = 8, .overlap = 0});
@@ -141,20 +149,27 @@ TEST(Chunker, ALineOfMegabytesTakesTimeInProportion) {
 }
 
 TEST(Chunker, PromisesHoldForEveryDocument) {
-  const char* const kPieces[] = {"the ", "cat", "sat. ", "On! ", "\n", "\r\n", "\n\n", "# ", "\n# Mat\n", "- ", "| ", "  ", "\t", "中文字",
-                                 "?", "\"", ")", "e.g. ", "1.5 ", "q", "zzzz", "\xC3\xA9", "dogs", "...", "\xE2\x80\x8B", "[SEP]"};
+  const char* const kPieces[] = {"the ",     "cat",       "sat. ", "On! ",         "\n",   "\r\n", "\n\n",
+                                 "# ",       "\n# Mat\n", "- ",    "| ",           "  ",   "\t",   "中文字",
+                                 "?",        "\"",        ")",     "e.g. ",        "1.5 ", "q",    "zzzz",
+                                 "\xC3\xA9", "dogs",      "...",   "\xE2\x80\x8B", "[SEP]"};
   Random random(20);
   for (int round = 0; round < 600; ++round) {
     std::string text;
     for (std::uint32_t n = random.below(120); n > 0; --n) text += kPieces[random.below(std::size(kPieces))];
     const auto tokens = static_cast<std::int64_t>(8 + random.below(30));
-    expect_promises(text, {.tokens = tokens, .overlap = static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>((tokens + 1) / 2)))});
+    expect_promises(
+        text,
+        {.tokens = tokens,
+         .overlap = static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>((tokens + 1) / 2)))});
     if (HasFatalFailure() || HasNonfatalFailure()) return;
   }
 }
 
 TEST(Chunker, RefusesSizesThatMakeNoSense) {
-  for (const ChunkOptions& wrong : {ChunkOptions{.tokens = 7, .overlap = 0}, ChunkOptions{.tokens = 20, .overlap = 10}, ChunkOptions{.tokens = 20, .overlap = -1}}) {
+  for (const ChunkOptions& wrong :
+       {ChunkOptions{.tokens = 7, .overlap = 0}, ChunkOptions{.tokens = 20, .overlap = 10},
+        ChunkOptions{.tokens = 20, .overlap = -1}}) {
     try {
       chunk_text("The cat.", tokenizer(), wrong);
       ADD_FAILURE() << wrong.tokens << " tokens with an overlap of " << wrong.overlap << " were taken";

@@ -20,7 +20,8 @@ using check::write_file;
 
 std::vector<std::string> walked(const fs::path& root, const fs::path& base) {
   std::vector<std::string> out;
-  for (const fs::path& file : walk_files(root).files) out.push_back(file.lexically_relative(base).generic_string());
+  for (const fs::path& file : walk_files(root).files)
+    out.push_back(file.lexically_relative(base).generic_string());
   return out;
 }
 
@@ -75,7 +76,8 @@ TEST(Glob, PatternsThatTakeExponentialTimeElsewhereAreQuickHere) {
 
 TEST(FileWalk, OrderHiddenFilesAndLinks) {
   TemporaryFolder t;
-  for (const char* name : {"b.md", "a.md", "sub/c.md", ".hidden", ".git-like/x.md", "sub/.x/y.md"}) write_file(t / name, "x");
+  for (const char* name : {"b.md", "a.md", "sub/c.md", ".hidden", ".git-like/x.md", "sub/.x/y.md"})
+    write_file(t / name, "x");
   fs::create_directory_symlink(t / "sub", t / "link_to_folder");
   fs::create_symlink(t / "a.md", t / "link_to_file");
   fs::create_symlink("nowhere", t / "dangling");
@@ -116,7 +118,8 @@ TEST(FileWalk, IgnoreFilesOfBothNamesAndOfNestedFolders) {
   write_file(t / ".gitignore", "*.log\nbuild/\n");
   write_file(t / ".lyceumignore", "drafts\n");
   write_file(t / "sub/.gitignore", "!keep.log\n/only_here\n");
-  for (const char* name : {"a.log", "build/x", "drafts/d.md", "sub/keep.log", "sub/other.log", "sub/only_here", "sub/deep/only_here", "z.md"})
+  for (const char* name : {"a.log", "build/x", "drafts/d.md", "sub/keep.log", "sub/other.log",
+                           "sub/only_here", "sub/deep/only_here", "z.md"})
     write_file(t / name, "x");
   EXPECT_EQ(walked(t.path(), t.path()), (Names{"sub/deep/only_here", "sub/keep.log", "z.md"}));
 }
@@ -124,7 +127,8 @@ TEST(FileWalk, IgnoreFilesOfBothNamesAndOfNestedFolders) {
 TEST(FileWalk, IgnoreFilesAboveTheFolderCountInsideARepository) {
   TemporaryFolder t;
   write_file(t / "repo/.gitignore", "*.log\n/src/generated/\n");
-  for (const char* name : {"repo/src/a.cpp", "repo/src/a.log", "repo/src/generated/b.cpp"}) write_file(t / name, "x");
+  for (const char* name : {"repo/src/a.cpp", "repo/src/a.log", "repo/src/generated/b.cpp"})
+    write_file(t / name, "x");
   EXPECT_EQ(walked(t / "repo/src", t.path()).size(), 3u) << "no repository";
   fs::create_directory(t / "repo/.git");
   EXPECT_EQ(walked(t / "repo/src", t.path()), Names{"repo/src/a.cpp"});
@@ -135,14 +139,78 @@ bool has_git() { return std::system("git --version >/dev/null 2>&1") == 0; }
 // One repository with every kind of pattern; git says of each path whether it is ignored.
 TEST(FileWalk, IgnoresWhatGitIgnores) {
   if (!has_git()) GTEST_SKIP() << "git is not installed";
-  const char* const kPatterns[] = {
-      "*.log", "*.log\n!important.log", "/top", "sub/", "sub", "/sub/", "sub/x", "**/x", "sub/**", "a/**/x", "a/*/x", "**/deep/**", "**",
-      "/*\n!/sub", "/*\n!/sub\n/sub/*\n!/sub/x", "sub/\n!sub/x", "# comment\nx", "\\#x", "\\!x", "!x\nx", "x \n", "x\\ ", "x\t",
-      "[xy]", "[!x]", "[x-z]*", "[[:alpha:]]", "?", "??", "*", "*x*", "x*\n!xx", "foo**bar", "a/", "/a/", "a//x", "./x", "x/", "[x", "\\x",
-      "x\\", "[]]", "[a-", "[\\x]", "**x", "x**", "***/x", "a/**/**/x", "sub/*\n!sub/x\nsub/x", "/", "//", " ", "*.LOG", "deep", "a/b",
-      "b/deep", "/**", "/**/x", "**/", "sub/**/", "!sub/", "\xEF\xBB\xBFx", "x\r", "*.log\r\n!important.log\r\n"};
-  const char* const kPaths[] = {"x", "xx", "y", "top", "a.log", "important.log", "sub/x", "sub/xx", "sub/important.log", "sub/top", "a/x", "a/b/x", "a/b/deep/x",
-                                "deep/x", "#x", "!x", "x ", "x\t", "fooxbar", "foo/bar", "]", "[x", "b.LOG"};
+  const char* const kPatterns[] = {"*.log",
+                                   "*.log\n!important.log",
+                                   "/top",
+                                   "sub/",
+                                   "sub",
+                                   "/sub/",
+                                   "sub/x",
+                                   "**/x",
+                                   "sub/**",
+                                   "a/**/x",
+                                   "a/*/x",
+                                   "**/deep/**",
+                                   "**",
+                                   "/*\n!/sub",
+                                   "/*\n!/sub\n/sub/*\n!/sub/x",
+                                   "sub/\n!sub/x",
+                                   "# comment\nx",
+                                   "\\#x",
+                                   "\\!x",
+                                   "!x\nx",
+                                   "x \n",
+                                   "x\\ ",
+                                   "x\t",
+                                   "[xy]",
+                                   "[!x]",
+                                   "[x-z]*",
+                                   "[[:alpha:]]",
+                                   "?",
+                                   "??",
+                                   "*",
+                                   "*x*",
+                                   "x*\n!xx",
+                                   "foo**bar",
+                                   "a/",
+                                   "/a/",
+                                   "a//x",
+                                   "./x",
+                                   "x/",
+                                   "[x",
+                                   "\\x",
+                                   "x\\",
+                                   "[]]",
+                                   "[a-",
+                                   "[\\x]",
+                                   "**x",
+                                   "x**",
+                                   "***/x",
+                                   "a/**/**/x",
+                                   "sub/*\n!sub/x\nsub/x",
+                                   "/",
+                                   "//",
+                                   " ",
+                                   "*.LOG",
+                                   "deep",
+                                   "a/b",
+                                   "b/deep",
+                                   "/**",
+                                   "/**/x",
+                                   "**/",
+                                   "sub/**/",
+                                   "!sub/",
+                                   "\xEF\xBB\xBFx",
+                                   "x\r",
+                                   "*.log\r\n!important.log\r\n"};
+  const char* const kPaths[] = {"x",          "xx",      "y",
+                                "top",        "a.log",   "important.log",
+                                "sub/x",      "sub/xx",  "sub/important.log",
+                                "sub/top",    "a/x",     "a/b/x",
+                                "a/b/deep/x", "deep/x",  "#x",
+                                "!x",         "x ",      "x\t",
+                                "fooxbar",    "foo/bar", "]",
+                                "[x",         "b.LOG"};
   for (const char* patterns : kPatterns) {
     SCOPED_TRACE(std::string("patterns: ") + patterns);
     TemporaryFolder t;
@@ -152,14 +220,17 @@ TEST(FileWalk, IgnoresWhatGitIgnores) {
     }
     write_file(t / ".gitignore", patterns);
     const std::string command = "cd '" + t.path().string() +
-                                "' && git init -q . 2>/dev/null && git -c core.excludesFile=/dev/null -c core.quotePath=false ls-files -z --others "
-                                "--exclude-standard > ../out." + t.path().filename().string();
+                                "' && git init -q . 2>/dev/null && git -c core.excludesFile=/dev/null -c "
+                                "core.quotePath=false ls-files -z --others "
+                                "--exclude-standard > ../out." +
+                                t.path().filename().string();
     ASSERT_EQ(std::system(command.c_str()), 0);
     const fs::path listing = t.path().parent_path() / ("out." + t.path().filename().string());
     const std::string out = read_text(listing);
     fs::remove(listing);
     std::set<std::string> want;
-    for (std::size_t at = 0; at < out.size(); at = out.find('\0', at) + 1) want.insert(out.substr(at, out.find('\0', at) - at));
+    for (std::size_t at = 0; at < out.size(); at = out.find('\0', at) + 1)
+      want.insert(out.substr(at, out.find('\0', at) - at));
     want.erase(".gitignore");
     const Names got = walked(t.path(), t.path());
     EXPECT_EQ(std::set<std::string>(got.begin(), got.end()), want);

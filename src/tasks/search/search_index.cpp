@@ -196,6 +196,8 @@ struct SearchIndex::Impl {
 
   void check_kind() {
     const std::int64_t id = number("PRAGMA application_id"), version = number("PRAGMA user_version");
+    if (number("SELECT count(*) FROM sqlite_schema") == 0)
+      fail(Errc::kFormat, "{}: nothing is in it yet: it is being made, or was stopped before it began. Fix: run `lyceum index` to the end.", where);
     if (id != kApplicationId) fail(Errc::kFormat, "{}: this is an SQLite file, but not a search index", where);
     if (version != kVersion)
       fail(Errc::kFormat, "{}: found version {} of the index, expected {}. Fix: make it anew with `lyceum index`.", where, version, kVersion);

@@ -130,14 +130,16 @@ TEST_F(SearchIndexTest, FindsWhatWasAdded) {
 
 TEST_F(SearchIndexTest, OnlyWhatChangedIsEmbeddedAgain) {
   // eight tokens fit into a passage: each sentence is one
-  note("a.md", "One two three four five six. Seven eight nine ten eleven twelve. Red green blue white black grey.");
+  note("a.md",
+       "One two three four five six. Seven eight nine ten eleven twelve. Red green blue white black grey.");
   note("b.md", "Other words stand in this one.");
   EXPECT_EQ(update().embedded, 4);
   bags.seen = 0;
   UpdateStats stats = update();
   EXPECT_EQ(stats.unchanged, 2);
   EXPECT_EQ(bags.seen, 0);
-  note("a.md", "One two three four five six. Seven eight nine ten eleven CHANGED. Red green blue white black grey.");
+  note("a.md",
+       "One two three four five six. Seven eight nine ten eleven CHANGED. Red green blue white black grey.");
   stats = update();
   EXPECT_EQ(stats.updated, 1);
   EXPECT_EQ(stats.embedded, 1);
@@ -209,18 +211,21 @@ TEST_F(SearchIndexTest, AnIndexThatWasSearchedBeforeAnUpdateSeesIt) {
 }
 
 TEST_F(SearchIndexTest, SearchesWhileAnotherWriterIsAtWork) {
-  for (int i = 0; i < 300; ++i) note(fmt::format("{:03}.md", i), fmt::format("Word{} and other words stand here.", i));
+  for (int i = 0; i < 300; ++i)
+    note(fmt::format("{:03}.md", i), fmt::format("Word{} and other words stand here.", i));
   update();
   std::atomic<bool> stop{false};
   std::thread writer([&] {
     SearchIndex index = SearchIndex::open_for_writing(file, bags, kSmall);
     for (int round = 0; !stop; ++round) {
-      for (int i = 0; i < 20; ++i) note(fmt::format("{:03}.md", i), fmt::format("Word{} and other words in round {}.", i, round));
+      for (int i = 0; i < 20; ++i)
+        note(fmt::format("{:03}.md", i), fmt::format("Word{} and other words in round {}.", i, round));
       index.update(std::vector<fs::path>{notes}, bags);
     }
   });
   const SearchIndex reader = SearchIndex::open(file);
-  for (int i = 0; i < 40; ++i) EXPECT_EQ(reader.search("other words", bags, {.top = 1000, .hybrid = true}).size(), 300u);
+  for (int i = 0; i < 40; ++i)
+    EXPECT_EQ(reader.search("other words", bags, {.top = 1000, .hybrid = true}).size(), 300u);
   stop = true;
   writer.join();
 }
@@ -261,10 +266,15 @@ TEST_F(SearchIndexTest, WhatIsNoTextIsLeftOutWithAReason) {
   note("a.md", "Cats sleep.");
   note("b.bin", std::string("abc\0def", 7));
   note("c.pdf", "%PDF-1.7 text");
-  note("d.txt", std::string("\xFF\xFE" "a\0b\0", 6));
+  note("d.txt", std::string("\xFF\xFE"
+                            "a\0b\0",
+                            6));
   note("e.txt", std::string(2000, 'x'));
   std::map<std::string, std::string> reasons;
-  const UpdateStats stats = update({.max_file_bytes = 1000, .left_out = [&](const fs::path& path, const std::string& why) { reasons[path.filename()] = why; }});
+  const UpdateStats stats =
+      update({.max_file_bytes = 1000, .left_out = [&](const fs::path& path, const std::string& why) {
+                reasons[path.filename()] = why;
+              }});
   EXPECT_EQ(stats.added, 1);
   EXPECT_EQ(stats.skipped, 4);
   EXPECT_EQ(reasons["b.bin"], "binary");
@@ -372,7 +382,8 @@ TEST_F(SearchIndexTest, ResultsEqualBruteForceAndTiesKeepTheOrderOfThePassages) 
     const Tensor q = unit.encode({&query, 1}, TextRole::kQuery), v = unit.encode(texts, TextRole::kPlain);
     std::vector<double> cosine(texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i)
-      for (int c = 0; c < 16; ++c) cosine[i] += double(q.row<float>(0)[c]) * v.row<float>(static_cast<std::int64_t>(i))[c];
+      for (int c = 0; c < 16; ++c)
+        cosine[i] += double(q.row<float>(0)[c]) * v.row<float>(static_cast<std::int64_t>(i))[c];
     const auto hits = index.search(query, encoder, {.top = 100});
     ASSERT_EQ(hits.size(), texts.size());
     for (std::size_t i = 0; i < hits.size(); ++i) {
@@ -384,17 +395,21 @@ TEST_F(SearchIndexTest, ResultsEqualBruteForceAndTiesKeepTheOrderOfThePassages) 
     }
     // reciprocal ranks: the vector's list is `hits`; that of the words comes from FTS5 itself
     std::map<std::string, double> fused;
-    for (std::size_t i = 0; i < hits.size(); ++i) fused[hits[i].file] += 1.0 / (60 + static_cast<double>(i) + 1);
+    for (std::size_t i = 0; i < hits.size(); ++i)
+      fused[hits[i].file] += 1.0 / (60 + static_cast<double>(i) + 1);
     sqlite3* db = nullptr;
     ASSERT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
     sqlite3_stmt* s = nullptr;
     ASSERT_EQ(sqlite3_prepare_v2(db,
-                                 "SELECT path FROM words JOIN chunks ON chunks.id = words.rowid JOIN files ON files.id = chunks.file "
-                                 "WHERE words MATCH '\"big\" OR \"cat\" OR \"on\" OR \"the\" OR \"sea\"' ORDER BY bm25(words), words.rowid",
+                                 "SELECT path FROM words JOIN chunks ON chunks.id = words.rowid JOIN files "
+                                 "ON files.id = chunks.file "
+                                 "WHERE words MATCH '\"big\" OR \"cat\" OR \"on\" OR \"the\" OR \"sea\"' "
+                                 "ORDER BY bm25(words), words.rowid",
                                  -1, &s, nullptr),
               SQLITE_OK);
     int matches = 0;
-    for (; sqlite3_step(s) == SQLITE_ROW; ++matches) fused[reinterpret_cast<const char*>(sqlite3_column_text(s, 0))] += 1.0 / (60 + matches + 1);
+    for (; sqlite3_step(s) == SQLITE_ROW; ++matches)
+      fused[reinterpret_cast<const char*>(sqlite3_column_text(s, 0))] += 1.0 / (60 + matches + 1);
     sqlite3_finalize(s);
     sqlite3_close(db);
     EXPECT_GT(matches, 5);
@@ -412,12 +427,14 @@ TEST_F(SearchIndexTest, ResultsEqualBruteForceAndTiesKeepTheOrderOfThePassages) 
 TEST_F(SearchIndexTest, QuestionsOfAnyBytesAreNoSyntaxErrorOfTheWordIndex) {
   note("a.md", "Cats sleep.");
   update();
-  for (const char* query : {"\"", "a AND", "NEAR(", "*", "-x", "col:x", "'; DROP TABLE files; --", "(((", "^", "\xC3\xA9", "{}"})
+  for (const char* query :
+       {"\"", "a AND", "NEAR(", "*", "-x", "col:x", "'; DROP TABLE files; --", "(((", "^", "\xC3\xA9", "{}"})
     EXPECT_EQ(ask(query, {.hybrid = true}).size(), 1u) << query;
 }
 
 TEST_F(SearchIndexTest, AnInterruptedUpdateKeepsWhatIsCommittedAndGoesOn) {
-  for (int i = 0; i < 400; ++i) note(fmt::format("{:03}.md", i), fmt::format("Word{} and other words stand here.", i));
+  for (int i = 0; i < 400; ++i)
+    note(fmt::format("{:03}.md", i), fmt::format("Word{} and other words stand here.", i));
   bags.interrupt_at = 200;
   expect_error(Errc::kInterrupted, "the same command", [&] { update(); });
   clear_interrupt();
