@@ -1,6 +1,9 @@
-// The attention op alone, 12 heads of width 64, one sequence: GFLOP/s, and the memory beyond inputs and outputs. One JSON object a line,
-// with the cases and the count of operations of bench/peers/compare.py, which runs it beside a peer.
+// The attention op alone, 12 heads of width 64, one sequence: GFLOP/s, and the memory beyond inputs and
+// outputs. One JSON object a line, with the cases and the count of operations of bench/peers/compare.py,
+// which runs it beside a peer.
 //   attention [--threads N] [--repeats N] [--tokens N]
+#include "ops/attention/attention.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -11,7 +14,6 @@
 
 #include "base/parallel.h"
 #include "base/random.h"
-#include "ops/attention/attention.h"
 #include "tensor/tape.h"
 
 namespace {
@@ -22,7 +24,8 @@ using Clock = std::chrono::steady_clock;
 Tensor random_tensor(Shape shape, std::uint64_t seed) {
   Tensor t = Tensor::empty(shape);
   Random random(seed);
-  for (float& x : std::span(t.mutable_data<float>(), static_cast<std::size_t>(t.elements()))) x = random.uniform(-1, 1);
+  for (float& x : std::span(t.mutable_data<float>(), static_cast<std::size_t>(t.elements())))
+    x = random.uniform(-1, 1);
   return t;
 }
 
@@ -37,9 +40,12 @@ void measure(const char* name, std::int64_t n, double flops, int repeats, const 
     seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
   }
   std::sort(seconds.begin(), seconds.end());
-  std::printf("{\"case\":\"N%lld%s\",\"unit\":\"GFLOP/s\",\"median\":%.3f,\"min\":%.3f,\"max\":%.3f,\"repeats\":%d,\"threads\":%d,\"peak_bytes\":%zu}\n",
-              static_cast<long long>(n), name, flops * 1e-9 / seconds[seconds.size() / 2], flops * 1e-9 / seconds.back(), flops * 1e-9 / seconds.front(),
-              repeats, thread_count(), memory_use().peak_bytes - before);
+  std::printf(
+      "{\"case\":\"N%lld%s\",\"unit\":\"GFLOP/"
+      "s\",\"median\":%.3f,\"min\":%.3f,\"max\":%.3f,\"repeats\":%d,\"threads\":%d,\"peak_bytes\":%zu}\n",
+      static_cast<long long>(n), name, flops * 1e-9 / seconds[seconds.size() / 2],
+      flops * 1e-9 / seconds.back(), flops * 1e-9 / seconds.front(), repeats, thread_count(),
+      memory_use().peak_bytes - before);
   std::fflush(stdout);
 }
 
@@ -56,13 +62,15 @@ int main(int argc, char** argv) {
   constexpr std::int64_t kHeads = 12, kWidth = 64;
   for (const std::int64_t n : sizes)
     for (const bool causal : {false, true}) {
-      const Tensor q = random_tensor({n, kHeads * kWidth}, 1), k = random_tensor({n, kHeads * kWidth}, 2), v = random_tensor({n, kHeads * kWidth}, 3),
-                   g = random_tensor({n, kHeads * kWidth}, 4);
+      const Tensor q = random_tensor({n, kHeads * kWidth}, 1), k = random_tensor({n, kHeads * kWidth}, 2),
+                   v = random_tensor({n, kHeads * kWidth}, 3), g = random_tensor({n, kHeads * kWidth}, 4);
       const SequenceLayout layout = SequenceLayout::from_lengths(std::span(&n, 1));
       AttentionSpec spec{.heads = kHeads};
       if (causal) spec.right = 0;
-      const double flops = 4.0 * kHeads * kWidth * static_cast<double>(n) * static_cast<double>(n) * (causal ? 0.5 : 1.0);
-      measure(causal ? " causal forward" : " forward", n, flops, repeats, [&] { attention(q, k, v, layout, layout, spec); });
+      const double flops =
+          4.0 * kHeads * kWidth * static_cast<double>(n) * static_cast<double>(n) * (causal ? 0.5 : 1.0);
+      measure(causal ? " causal forward" : " forward", n, flops, repeats,
+              [&] { attention(q, k, v, layout, layout, spec); });
       measure(causal ? " causal forward+backward" : " forward+backward", n, 3.5 * flops, repeats, [&] {
         Tape tape;
         const Tensor wq = tape.watch(q), wk = tape.watch(k), wv = tape.watch(v);

@@ -1,6 +1,7 @@
-// Our f32 product beside oneDNN's, alternating call by call in one process. Prints GFLOP/s (median of the repeats), the
-// ratio ours / oneDNN, and at the end the smallest and the geometric mean of the ratios.
-//   product [--threads N] [--few] [--repeats N]        LYCEUM_ISA=avx2 with DNNL_MAX_CPU_ISA=AVX2 compares AVX2 code
+// Our f32 product beside oneDNN's, alternating call by call in one process. Prints GFLOP/s (median of the
+// repeats), the ratio ours / oneDNN, and at the end the smallest and the geometric mean of the ratios.
+//   product [--threads N] [--few] [--repeats N]        LYCEUM_ISA=avx2 with DNNL_MAX_CPU_ISA=AVX2 compares
+//   AVX2 code
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -30,7 +31,8 @@ AlignedFloats random_floats(std::int64_t count, std::uint64_t seed) {
 }
 
 double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
   return values[values.size() / 2];
 }
 
@@ -51,13 +53,16 @@ int main(int argc, char** argv) {
     if (!std::strcmp(argv[i], "--threads") && i + 1 < argc) set_thread_count(std::atoi(argv[++i]));
     if (!std::strcmp(argv[i], "--repeats") && i + 1 < argc) repeats = std::atoi(argv[++i]);
   }
-  setenv("OMP_NUM_THREADS", std::to_string(thread_count()).c_str(), 1);  // oneDNN asks OpenMP, which has read it already
+  setenv("OMP_NUM_THREADS", std::to_string(thread_count()).c_str(),
+         1);  // oneDNN asks OpenMP, which has read it already
   using namespace dnnl;
   engine cpu(engine::kind::cpu, 0);
   stream queue(cpu);
-  std::vector<std::int64_t> ms{16, 32, 64, 128, 256, 512, 1024, 2048, 4096}, ns{384, 768, 2304, 3072}, ks{384, 768, 3072};
+  std::vector<std::int64_t> ms{16, 32, 64, 128, 256, 512, 1024, 2048, 4096}, ns{384, 768, 2304, 3072},
+      ks{384, 768, 3072};
   if (few) ms = {16, 128, 1024}, ns = {768, 3072}, ks = {768, 3072};
-  std::printf("%s, %d threads\n%18s %9s %9s %6s\n", isa_name(current_isa()), thread_count(), "M x N x K", "ours", "oneDNN", "ratio");
+  std::printf("%s, %d threads\n%18s %9s %9s %6s\n", isa_name(current_isa()), thread_count(), "M x N x K",
+              "ours", "oneDNN", "ratio");
   double worst = 1e9, logs = 0;
   int count = 0;
   for (const auto k : ks)
@@ -69,9 +74,11 @@ int main(int argc, char** argv) {
         kernels::pack({&source, 1}, k, panels);
         matmul::primitive_desc desc(matmul::desc({{m, k}, memory::data_type::f32, memory::format_tag::ab},
                                                  {{k, n}, memory::data_type::f32, memory::format_tag::any},
-                                                 {{m, n}, memory::data_type::f32, memory::format_tag::ab}), cpu);
+                                                 {{m, n}, memory::data_type::f32, memory::format_tag::ab}),
+                                    cpu);
         matmul primitive(desc);
-        memory plain({{k, n}, memory::data_type::f32, memory::format_tag::ba}, cpu, b.data()), weights(desc.weights_desc(), cpu);
+        memory plain({{k, n}, memory::data_type::f32, memory::format_tag::ba}, cpu, b.data()),
+            weights(desc.weights_desc(), cpu);
         reorder(plain, weights).execute(queue, plain, weights);
         memory src(desc.src_desc(), cpu, a.data()), dst(desc.dst_desc(), cpu, d.data());
         const auto theirs = [&] {
@@ -91,8 +98,9 @@ int main(int argc, char** argv) {
         worst = std::min(worst, ratio);
         logs += std::log(ratio);
         ++count;
-        std::printf("%5lldx%5lldx%5lld %9.1f %9.1f %6.3f\n", static_cast<long long>(m), static_cast<long long>(n), static_cast<long long>(k),
-                    flops / median(t_ours) * 1e-9, flops / median(t_theirs) * 1e-9, ratio);
+        std::printf("%5lldx%5lldx%5lld %9.1f %9.1f %6.3f\n", static_cast<long long>(m),
+                    static_cast<long long>(n), static_cast<long long>(k), flops / median(t_ours) * 1e-9,
+                    flops / median(t_theirs) * 1e-9, ratio);
         std::fflush(stdout);
       }
   std::printf("ratio: least %.3f, geometric mean %.3f of %d shapes\n", worst, std::exp(logs / count), count);

@@ -23,7 +23,8 @@ Tensor strided(const Tensor& t) {
   Tensor wide = Tensor::full({t.rows(), t.cols() + 5}, NAN);  // whoever reads beside the view is found out
   Tensor view = wide.columns(3, 3 + t.cols());
   for (std::int64_t r = 0; r < t.rows(); ++r)
-    for (std::int64_t c = 0; c < t.cols(); ++c) view.mutable_row<float>(r)[c] = static_cast<float>(at(t, r * t.cols() + c));
+    for (std::int64_t c = 0; c < t.cols(); ++c)
+      view.mutable_row<float>(r)[c] = static_cast<float>(at(t, r * t.cols() + c));
   return view;
 }
 
@@ -52,7 +53,8 @@ double largest(const Tensor& t) {
 
 }  // namespace
 
-std::string gradcheck(const Op& op, const Op& definition, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+std::string gradcheck(const Op& op, const Op& definition, const std::vector<Tensor>& inputs,
+                      const GradcheckOptions& options) {
   Tape tape;
   std::vector<Tensor> watched, doubles;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -66,7 +68,8 @@ std::string gradcheck(const Op& op, const Op& definition, const std::vector<Tens
     out = op(watched);
   }
   const Tensor want = definition(doubles);
-  if (want.shape() != out.shape()) return fmt::format("the output is {}, expected {}", out.shape().text(), want.shape().text());
+  if (want.shape() != out.shape())
+    return fmt::format("the output is {}, expected {}", out.shape().text(), want.shape().text());
   const double scale = std::max(1e-30, largest(want));
   for (std::int64_t i = 0; i < out.elements(); ++i)
     if (!(std::fabs(at(out, i) - at(want, i)) <= options.forward_tolerance * scale))
@@ -84,14 +87,16 @@ std::string gradcheck(const Op& op, const Op& definition, const std::vector<Tens
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     if (watched[k].variable() == 0) continue;
     const Tensor found = gradients.of(watched[k]);
-    if (found.shape() != inputs[k].shape()) return fmt::format("gradient of input {} is {}", k, found.shape().text());
+    if (found.shape() != inputs[k].shape())
+      return fmt::format("gradient of input {} is {}", k, found.shape().text());
     constexpr std::int64_t kMost = 24;  // elements looked at, spread over the input
     const std::int64_t count = inputs[k].elements(), looked = std::min(count, kMost);
     std::vector<std::int64_t> places;
     std::vector<double> expected;
     double most = 1e-30;
     for (std::int64_t n = 0; n < looked; ++n) {
-      const std::int64_t i = count <= kMost ? n : static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(count)));
+      const std::int64_t i =
+          count <= kMost ? n : static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(count)));
       constexpr double kStep = 1e-5;
       const double before = doubles[k].data<double>()[i];
       doubles[k].mutable_data<double>()[i] = before + kStep;
@@ -106,7 +111,8 @@ std::string gradcheck(const Op& op, const Op& definition, const std::vector<Tens
     for (std::size_t n = 0; n < places.size(); ++n) {
       const double got = at(found, places[n]);
       if (!(std::fabs(got - expected[n]) <= options.backward_tolerance * most))
-        return fmt::format("gradient of input {} at {}: found {}, expected {} (largest {})", k, places[n], got, expected[n], most);
+        return fmt::format("gradient of input {} at {}: found {}, expected {} (largest {})", k, places[n],
+                           got, expected[n], most);
     }
   }
   return {};
@@ -126,11 +132,13 @@ std::vector<Tensor> with_gradients(const Op& op, const std::vector<Tensor>& inpu
 }
 
 std::string same_bits(const Tensor& a, const Tensor& b) {
-  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return fmt::format("{} and {}", a.shape().text(), b.shape().text());
+  if (a.shape() != b.shape() || a.dtype() != b.dtype())
+    return fmt::format("{} and {}", a.shape().text(), b.shape().text());
   for (std::int64_t r = 0; r < a.rows(); ++r)
     for (std::int64_t c = 0; c < a.cols(); ++c) {
       const float x = a.row<float>(r)[c], y = b.row<float>(r)[c];
-      if (!(x == y || (x != x && y != y))) return fmt::format("row {}, column {}: {:.9g} and {:.9g}", r, c, x, y);
+      if (!(x == y || (x != x && y != y)))
+        return fmt::format("row {}, column {}: {:.9g} and {:.9g}", r, c, x, y);
     }
   return {};
 }

@@ -9,7 +9,8 @@ int main(int argc, char** argv) {
     const auto model = lyceum::EmbeddingModel::load(argv[1]);  // a folder or a name such as all-MiniLM-L6-v2
 
     // Sentence vectors: row-major [texts, width].
-    const std::vector<std::string> texts = {"A man is playing guitar.", "Someone makes music.", "The stock market fell."};
+    const std::vector<std::string> texts = {"A man is playing guitar.", "Someone makes music.",
+                                            "The stock market fell."};
     const std::vector<float> v = model.embed(texts);
     for (std::size_t other : {1, 2}) {
       float cosine = 0;  // the model's vectors have length 1
@@ -21,7 +22,8 @@ int main(int argc, char** argv) {
     auto index = lyceum::TextIndex::open_for_writing("notes.index", model);
     const std::string folder = argv[2];
     const auto change = index.update({&folder, 1});
-    std::printf("%lld files added, %lld unchanged\n", static_cast<long long>(change.added), static_cast<long long>(change.unchanged));
+    std::printf("%lld files added, %lld unchanged\n", static_cast<long long>(change.added),
+                static_cast<long long>(change.unchanged));
     for (const lyceum::TextHit& hit : index.search(argv[3], 3))
       std::printf("%.3f  %s:%lld\n", hit.score, hit.file.c_str(), static_cast<long long>(hit.line));
   } catch (const lyceum::Error& error) {

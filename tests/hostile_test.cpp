@@ -504,7 +504,8 @@ TEST_F(Hostile, TokenizerFiles) {
       Json json = good_tokenizer();
       change(json);
       write_file(m / "tokenizer.json", json.dump());
-      // the reference reads the pipeline of a BertTokenizer from elsewhere; the general class takes it from the file
+      // the reference reads the pipeline of a BertTokenizer from elsewhere; the general class takes it from
+      // the file
       write_file(m / "tokenizer_config.json", R"({"tokenizer_class":"PreTrainedTokenizerFast"})");
     };
   };
@@ -1110,11 +1111,11 @@ TEST_F(Hostile, ModelsThatAreNone) {
   write_file(folder / "model.gguf", "GGUF");
   write_file(folder / "text.txt", "hello");
   fs::create_directory(folder / "empty");
-  const std::pair<std::string, int> cases[] = {{folder / "nothing", 1},  {folder / "model.gguf", 3},
-                                               {folder / "text.txt", 3}, {folder / "empty", 1},
-                                               {"/dev/zero", 3},         {"org/name", 1},
-                                               {"../../nothing/passwd", 1},  {"bert-base-uncased", 1},
-                                               {"a/b@../../c", 1},       {std::string(5000, 'x'), 1}};
+  const std::pair<std::string, int> cases[] = {
+      {folder / "nothing", 1},     {folder / "model.gguf", 3}, {folder / "text.txt", 3},
+      {folder / "empty", 1},       {"/dev/zero", 3},           {"org/name", 1},
+      {"../../nothing/passwd", 1}, {"bert-base-uncased", 1},   {"a/b@../../c", 1},
+      {std::string(5000, 'x'), 1}};
   for (const auto& [name, status] : cases) {
     SCOPED_TRACE(name.substr(0, 100));
     const RunResult r = run({"embed", name, "the cat"});

@@ -22,7 +22,8 @@ namespace lyceum::app {
 
 std::shared_ptr<Common> add_common(CLI::App& verb, const std::string& example) {
   auto common = std::make_shared<Common>();
-  verb.add_option("--threads", common->threads, "Threads (default: what affinity and the cgroup allow)")->check(CLI::Range(1, 1024));
+  verb.add_option("--threads", common->threads, "Threads (default: what affinity and the cgroup allow)")
+      ->check(CLI::Range(1, 1024));
   verb.add_option("--seed", common->seed, "Seed of everything random");
   verb.add_option("--dtype", common->dtype, "Number format of the computation: f32");
   verb.add_flag("--quiet,-q", common->quiet, "No progress and no messages but errors");
@@ -76,35 +77,43 @@ void report_unused(const std::vector<std::string>& names, const Common& common) 
   if (names.empty() || (!common.strict && !common.verbose)) return;
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  if (common.strict) fail(Errc::kData, "{} tensors of the files are not needed: {}. Fix: leave out --strict.", names.size(), list);
+  if (common.strict)
+    fail(Errc::kData, "{} tensors of the files are not needed: {}. Fix: leave out --strict.", names.size(),
+         list);
   log(LogLevel::kDebug, "{} tensors of the files are not needed: {}", names.size(), list);
 }
 
 void add_input(CLI::App& verb, InputOptions& options, const std::string& what) {
   verb.add_option("text", options.texts, what + " ('-': standard input, one a line)");
   verb.add_option("--input,-i", options.file, "A file with one text a line, or .jsonl ('-': standard input)");
-  verb.add_option("--field", options.field, "The field of a .jsonl file that holds the text")->capture_default_str();
+  verb.add_option("--field", options.field, "The field of a .jsonl file that holds the text")
+      ->capture_default_str();
 }
 
-LineReader::LineReader(const InputOptions& options, const Common& common) : texts_(options.texts), strict_(common.strict), field_(options.field) {
+LineReader::LineReader(const InputOptions& options, const Common& common)
+    : texts_(options.texts), strict_(common.strict), field_(options.field) {
   std::string file = options.file;
   if (file.empty() && texts_.size() == 1 && texts_[0] == "-") {
     file = "-";
     texts_.clear();
   }
-  if (!file.empty() && !texts_.empty()) fail(Errc::kUsage, "found both texts and --input {}, expected one of them", file);
-  if (file.empty() && texts_.empty()) fail(Errc::kUsage, "found no text. Fix: give texts, --input FILE, or '-' for standard input");
+  if (!file.empty() && !texts_.empty())
+    fail(Errc::kUsage, "found both texts and --input {}, expected one of them", file);
+  if (file.empty() && texts_.empty())
+    fail(Errc::kUsage, "found no text. Fix: give texts, --input FILE, or '-' for standard input");
   from_stream_ = !file.empty();
   from_stdin_ = file == "-";
   name_ = from_stdin_ ? "standard input" : file.empty() ? "text" : file;
   jsonl_ = file.ends_with(".jsonl");
   if (from_stream_ && !from_stdin_) {
     std::error_code error;
-    if (std::filesystem::is_directory(file, error)) fail(Errc::kIo, "{}: found a folder, expected a file with a text a line", file);
+    if (std::filesystem::is_directory(file, error))
+      fail(Errc::kIo, "{}: found a folder, expected a file with a text a line", file);
     errno = 0;
     file_.open(file, std::ios::binary);
     if (!file_) fail(Errc::kIo, "{}: cannot open it: {}", file, std::strerror(errno));
-    if (std::filesystem::is_regular_file(file, error)) bytes_ = static_cast<std::int64_t>(std::filesystem::file_size(file, error));
+    if (std::filesystem::is_regular_file(file, error))
+      bytes_ = static_cast<std::int64_t>(std::filesystem::file_size(file, error));
   }
 }
 
@@ -130,13 +139,16 @@ bool LineReader::read(std::string& line) {
     if (in.eof() && line.empty()) return false;
     if (in.eof()) break;
     in.clear();  // the line goes on
-    if (line.size() > kLongestLine) fail(Errc::kLimit, "{}: line {} has more than {} bytes", name_, lines_ + 1, kLongestLine);
+    if (line.size() > kLongestLine)
+      fail(Errc::kLimit, "{}: line {} has more than {} bytes", name_, lines_ + 1, kLongestLine);
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
   return true;
 }
 
-double LineReader::share() const { return bytes_ > 0 ? std::min(1.0, static_cast<double>(bytes_read_) / static_cast<double>(bytes_)) : -1; }
+double LineReader::share() const {
+  return bytes_ > 0 ? std::min(1.0, static_cast<double>(bytes_read_) / static_cast<double>(bytes_)) : -1;
+}
 
 bool LineReader::next(std::string& line) {
   do {
@@ -159,11 +171,17 @@ bool LineReader::next(std::string& line) {
 }
 
 void LineReader::report() const {
-  if (repaired_ > 0) log(LogLevel::kWarning, "{}: {} invalid UTF-8 sequences were replaced by U+FFFD", name_, repaired_);
+  if (repaired_ > 0)
+    log(LogLevel::kWarning, "{}: {} invalid UTF-8 sequences were replaced by U+FFFD", name_, repaired_);
 }
 
 Progress::Progress(std::string what, std::int64_t total, const Common& common)
-    : what_(std::move(what)), total_(total), quiet_(common.quiet), terminal_(::isatty(2) != 0), begin_(Clock::now()), last_shown_(begin_) {}
+    : what_(std::move(what)),
+      total_(total),
+      quiet_(common.quiet),
+      terminal_(::isatty(2) != 0),
+      begin_(Clock::now()),
+      last_shown_(begin_) {}
 
 Progress::~Progress() {
   if (shown_) show(true);
@@ -184,9 +202,13 @@ void Progress::show(bool last) {
   shown_ = true;
   const double seconds = std::max(1e-3, std::chrono::duration<double>(Clock::now() - begin_).count());
   const double rate = static_cast<double>(done_ - std::max<std::int64_t>(0, first_)) / seconds;
-  std::string text = total_ > 0 ? fmt::format("{} {}/{} ({:.0f}/s", what_, done_, total_, rate) : fmt::format("{} {} ({:.0f}/s", what_, done_, rate);
-  if (total_ > 0 && rate > 0 && !last) text += fmt::format(", {:.0f} s left", static_cast<double>(total_ - done_) / rate);
-  if (share_ > first_share_ && !last) text += fmt::format(", {:.0f} %, {:.0f} s left", 100 * share_, seconds * (1 - share_) / (share_ - first_share_));
+  std::string text = total_ > 0 ? fmt::format("{} {}/{} ({:.0f}/s", what_, done_, total_, rate)
+                                : fmt::format("{} {} ({:.0f}/s", what_, done_, rate);
+  if (total_ > 0 && rate > 0 && !last)
+    text += fmt::format(", {:.0f} s left", static_cast<double>(total_ - done_) / rate);
+  if (share_ > first_share_ && !last)
+    text += fmt::format(", {:.0f} %, {:.0f} s left", 100 * share_,
+                        seconds * (1 - share_) / (share_ - first_share_));
   text += ")";
   std::fprintf(stderr, terminal_ ? "\r%s\033[K%s" : "%s%s", text.c_str(), terminal_ && !last ? "" : "\n");
   std::fflush(stderr);

@@ -44,8 +44,8 @@ std::string shortened(std::string_view text, std::size_t characters);
 // Tensors that the model does not need: named with --verbose, refused with --strict.
 void report_unused(const std::vector<std::string>& names, const Common& common);
 
-// Texts from the command line, a file (--input FILE, .jsonl with --field) or standard input ("-"), one a line. Lines end
-// with LF or CRLF; invalid UTF-8 is repaired and counted, or refused with --strict.
+// Texts from the command line, a file (--input FILE, .jsonl with --field) or standard input ("-"), one a
+// line. Lines end with LF or CRLF; invalid UTF-8 is repaired and counted, or refused with --strict.
 struct InputOptions {
   std::vector<std::string> texts;
   std::string file, field = "text";
@@ -56,7 +56,8 @@ class LineReader {
  public:
   LineReader(const InputOptions& options, const Common& common);
   bool next(std::string& line);
-  // From now on lines keep their invalid bytes (but still count them), for verbs that speak of places in the original line.
+  // From now on lines keep their invalid bytes (but still count them), for verbs that speak of places in the
+  // original line.
   void keep_bytes() noexcept { keeps_bytes_ = true; }
   std::int64_t lines() const noexcept { return lines_; }
   // Says on standard error what was repaired.

@@ -1,7 +1,6 @@
 // The command `lyceum`: one verb a call. Data goes to standard output, everything else to standard error.
-#include <csignal>
-
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <new>
 
@@ -15,10 +14,14 @@ namespace {
 
 int exit_status(lyceum::Errc code) {
   switch (code) {
-    case lyceum::Errc::kUsage: return 2;
-    case lyceum::Errc::kUnsupported: return 3;
-    case lyceum::Errc::kInterrupted: return 130;
-    default: return 1;
+    case lyceum::Errc::kUsage:
+      return 2;
+    case lyceum::Errc::kUnsupported:
+      return 3;
+    case lyceum::Errc::kInterrupted:
+      return 130;
+    default:
+      return 1;
   }
 }
 
@@ -36,7 +39,8 @@ int complain(const char* message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  struct sigaction action {};  // not std::signal: a read that waits for the terminal must end, and std::signal starts it again
+  struct sigaction action {
+  };  // not std::signal: a read that waits for the terminal must end, and std::signal starts it again
   action.sa_handler = on_signal;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
@@ -52,8 +56,8 @@ int main(int argc, char** argv) {
   try {
     using namespace lyceum;
     using namespace lyceum::app;
-    for (const auto add : {add_embed, add_index, add_search, add_eval, add_tokenize, add_detokenize, add_forward, add_bench, add_list, add_show, add_doctor,
-                           add_completion, add_man})
+    for (const auto add : {add_embed, add_index, add_search, add_eval, add_tokenize, add_detokenize,
+                           add_forward, add_bench, add_list, add_show, add_doctor, add_completion, add_man})
       add(app);
     std::string verbs;
     bool is_verb = false;

@@ -1,5 +1,6 @@
-// A model as a plain function: named arrays in, named arrays out, gradients on request. The names and shapes are those of the class in
-// the checkpoint's `architectures` (transformers): input_ids, attention_mask, labels, last_hidden_state, logits, loss, ...
+// A model as a plain function: named arrays in, named arrays out, gradients on request. The names and shapes
+// are those of the class in the checkpoint's `architectures` (transformers): input_ids, attention_mask,
+// labels, last_hidden_state, logits, loss, ...
 #pragma once
 
 #include <cstdint>
@@ -27,9 +28,9 @@ class Network {
   std::string architecture() const;  // "BertForMaskedLM"
   std::vector<std::string> parameters() const;
 
-  // backward needs labels, or inputs `cotangent.OUTPUT` in the shape of that output; adds grad.NAME for every parameter. `taps`, a regular
-  // expression, adds tap.NAME. Tokens whose mask is 0 are not computed. Throws Errc::kData for inputs that do not fit, kUsage for
-  // gradients of nothing.
+  // backward needs labels, or inputs `cotangent.OUTPUT` in the shape of that output; adds grad.NAME for every
+  // parameter. `taps`, a regular expression, adds tap.NAME. Tokens whose mask is 0 are not computed. Throws
+  // Errc::kData for inputs that do not fit, kUsage for gradients of nothing.
   NamedArrays forward(const NamedArrays& inputs, bool backward = false, const std::string& taps = "") const;
 
  private:

@@ -9,16 +9,17 @@ namespace lyceum {
 
 std::string version();
 
-// Threads that every call may use; 0: what the affinity mask and the cgroup quota allow (the default). Results do not depend on
-// it. Throws Errc::kUsage below 0 or above 1024.
+// Threads that every call may use; 0: what the affinity mask and the cgroup quota allow (the default).
+// Results do not depend on it. Throws Errc::kUsage below 0 or above 1024.
 void set_threads(int threads);
 int threads();
 
-// The instruction set that the kernels use: "avx2", "avx512" or "neon". Results do not depend on it. The environment
-// variable LYCEUM_ISA, read on first use, holds them to one.
+// The instruction set that the kernels use: "avx2", "avx512" or "neon". Results do not depend on it. The
+// environment variable LYCEUM_ISA, read on first use, holds them to one.
 std::string instruction_set();
 
-// Messages for people (what was repaired, cut or left out); nobody hears them by default. The library itself never prints.
+// Messages for people (what was repaired, cut or left out); nobody hears them by default. The library itself
+// never prints.
 void on_message(std::function<void(std::string_view)> sink);
 
 }  // namespace lyceum

@@ -21,25 +21,29 @@ struct TextHit {
 };
 
 struct TextIndexChange {
-  std::int64_t added = 0, updated = 0, unchanged = 0, deleted = 0, skipped = 0;  // files; skipped: binary or too large
-  std::int64_t embedded = 0;                                                     // passages
+  std::int64_t added = 0, updated = 0, unchanged = 0, deleted = 0,
+               skipped = 0;   // files; skipped: binary or too large
+  std::int64_t embedded = 0;  // passages
 };
 
 class TextIndex {
  public:
-  // Creates the file or opens one for writing. One writer at a time; readers may go on reading. Throws Errc::kIo for a second writer,
-  // kData when the index was made with another model, kFormat for files that are no index.
+  // Creates the file or opens one for writing. One writer at a time; readers may go on reading. Throws
+  // Errc::kIo for a second writer, kData when the index was made with another model, kFormat for files that
+  // are no index.
   static TextIndex open_for_writing(const std::string& file, const EmbeddingModel& model);
   // For searching only.
   static TextIndex open(const std::string& file, const EmbeddingModel& model);
   TextIndex(TextIndex&&) noexcept;
   ~TextIndex();
 
-  // Brings the index to the state of these files and folders: only what changed is embedded, what is gone is deleted.
+  // Brings the index to the state of these files and folders: only what changed is embedded, what is gone is
+  // deleted.
   TextIndexChange update(std::span<const std::string> files_and_folders);
   std::int64_t remove(std::span<const std::string> files_and_folders);  // how many files
 
-  // The best passages for a question, best first: exact cosine; hybrid joins them with BM25 word matches by reciprocal ranks.
+  // The best passages for a question, best first: exact cosine; hybrid joins them with BM25 word matches by
+  // reciprocal ranks.
   std::vector<TextHit> search(const std::string& question, std::int64_t top = 10, bool hybrid = false) const;
 
  private:

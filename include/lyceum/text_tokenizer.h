@@ -15,7 +15,8 @@ class Tokenizer;  // of the library's inside
 
 struct TokenizedText {
   std::vector<std::int32_t> ids, type_ids;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> offsets;  // bytes of the text, [begin, end); {0, 0} for added tokens
+  std::vector<std::pair<std::uint32_t, std::uint32_t>>
+      offsets;  // bytes of the text, [begin, end); {0, 0} for added tokens
 };
 
 // Cheap to copy, safe to use from several threads at once.
@@ -25,9 +26,10 @@ class TextTokenizer {
   static TextTokenizer load(const std::string& model);
 
   TokenizedText encode(std::string_view text, bool add_special = true) const;
-  std::string decode(std::span<const std::int32_t> ids, bool skip_special = true) const;  // Errc::kData for unknown ids
-  std::int64_t size() const;                // 1 + the largest id
-  std::string token(std::int32_t id) const;  // Errc::kData for an unknown id
+  std::string decode(std::span<const std::int32_t> ids,
+                     bool skip_special = true) const;  // Errc::kData for unknown ids
+  std::int64_t size() const;                           // 1 + the largest id
+  std::string token(std::int32_t id) const;            // Errc::kData for an unknown id
 
  private:
   explicit TextTokenizer(std::shared_ptr<const Tokenizer> inside) : inside_(std::move(inside)) {}

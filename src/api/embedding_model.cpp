@@ -6,7 +6,9 @@
 namespace lyceum {
 
 EmbeddingModel EmbeddingModel::load(const std::string& model, const EmbeddingOptions& options) {
-  return EmbeddingModel(Embedder::load(model, {.prompt_name = options.prompt_name, .prompt = options.prompt, .max_tokens = options.max_tokens}));
+  return EmbeddingModel(Embedder::load(
+      model,
+      {.prompt_name = options.prompt_name, .prompt = options.prompt, .max_tokens = options.max_tokens}));
 }
 
 std::int64_t EmbeddingModel::width() const { return inside_->width(); }

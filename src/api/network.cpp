@@ -12,7 +12,8 @@ Tensor to_tensor(const std::string& name, const NamedArray& array) {
   return std::visit(
       [&](const auto& values) {
         if (shape.elements() != static_cast<std::int64_t>(values.size()))
-          fail(Errc::kData, "input '{}': found {} values, expected {} for the shape {}", name, values.size(), shape.elements(), shape.text());
+          fail(Errc::kData, "input '{}': found {} values, expected {} for the shape {}", name, values.size(),
+               shape.elements(), shape.text());
         return Tensor::of(shape, std::span(values));
       },
       array.values);
@@ -42,7 +43,10 @@ NamedArrays Network::forward(const NamedArrays& inputs, bool backward, const std
   for (const auto& [name, array] : inputs) given.emplace(name, to_tensor(name, array));
   NamedArrays out;
   for (const auto& [name, tensor] :
-       lyceum::forward(inside_->model.body(), given, {.backward = backward, .taps = taps, .sentence = inside_->model.has_pipeline ? inside_->model.head.get() : nullptr})) {
+       lyceum::forward(inside_->model.body(), given,
+                       {.backward = backward,
+                       .taps = taps,
+                       .sentence = inside_->model.has_pipeline ? inside_->model.head.get() : nullptr})) {
     const std::span<const std::int64_t> sizes = tensor.shape().sizes();
     out.emplace(name, NamedArray{{sizes.begin(), sizes.end()}, tensor.values<float>()});
   }

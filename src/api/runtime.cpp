@@ -12,7 +12,8 @@ int threads() { return thread_count(); }
 std::string instruction_set() { return isa_name(current_isa()); }
 
 void on_message(std::function<void(std::string_view)> sink) {
-  set_log_sink(sink ? LogSink([sink = std::move(sink)](LogLevel, std::string_view line) { sink(line); }) : LogSink());
+  set_log_sink(sink ? LogSink([sink = std::move(sink)](LogLevel, std::string_view line) { sink(line); })
+                    : LogSink());
 }
 
 }  // namespace lyceum

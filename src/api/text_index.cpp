@@ -16,7 +16,9 @@ TextIndex::~TextIndex() = default;
 TextIndex TextIndex::open_for_writing(const std::string& file, const EmbeddingModel& model) {
   return {SearchIndex::open_for_writing(file, *model.inside_), model};
 }
-TextIndex TextIndex::open(const std::string& file, const EmbeddingModel& model) { return {SearchIndex::open(file), model}; }
+TextIndex TextIndex::open(const std::string& file, const EmbeddingModel& model) {
+  return {SearchIndex::open(file), model};
+}
 
 TextIndexChange TextIndex::update(std::span<const std::string> files_and_folders) {
   const std::vector<std::filesystem::path> roots(files_and_folders.begin(), files_and_folders.end());
@@ -25,7 +27,8 @@ TextIndexChange TextIndex::update(std::span<const std::string> files_and_folders
 }
 
 std::int64_t TextIndex::remove(std::span<const std::string> files_and_folders) {
-  return inside_->remove(std::vector<std::filesystem::path>(files_and_folders.begin(), files_and_folders.end()));
+  return inside_->remove(
+      std::vector<std::filesystem::path>(files_and_folders.begin(), files_and_folders.end()));
 }
 
 std::vector<TextHit> TextIndex::search(const std::string& question, std::int64_t top, bool hybrid) const {

@@ -6,7 +6,9 @@
 
 namespace lyceum {
 
-TextTokenizer TextTokenizer::load(const std::string& model) { return TextTokenizer(Tokenizer::from_folder(ModelFolder::find(model))); }
+TextTokenizer TextTokenizer::load(const std::string& model) {
+  return TextTokenizer(Tokenizer::from_folder(ModelFolder::find(model)));
+}
 
 TokenizedText TextTokenizer::encode(std::string_view text, bool add_special) const {
   Encoding e = inside_->encode(text, {.add_special = add_special, .with_offsets = true});
@@ -15,12 +17,15 @@ TokenizedText TextTokenizer::encode(std::string_view text, bool add_special) con
   return out;
 }
 
-std::string TextTokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const { return inside_->decode(ids, skip_special); }
+std::string TextTokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
+  return inside_->decode(ids, skip_special);
+}
 std::int64_t TextTokenizer::size() const { return inside_->size(); }
 
 std::string TextTokenizer::token(std::int32_t id) const {
   const std::string* text = inside_->token(id);
-  if (text == nullptr) fail(Errc::kData, "token: found the id {}, expected one of the vocabulary's {}", id, inside_->size());
+  if (text == nullptr)
+    fail(Errc::kData, "token: found the id {}, expected one of the vocabulary's {}", id, inside_->size());
   return *text;
 }
 

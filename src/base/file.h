@@ -11,7 +11,8 @@
 
 namespace lyceum {
 
-// A descriptor of the system that is closed when its owner goes, also when a constructor throws half-way. A lock goes with it.
+// A descriptor of the system that is closed when its owner goes, also when a constructor throws half-way. A
+// lock goes with it.
 struct Descriptor {
   int value = -1;
   Descriptor() = default;
@@ -33,7 +34,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   const std::filesystem::path& path() const noexcept { return path_; }
-  // Tells the system that these pages are not needed again soon (they stay valid and are read anew when touched).
+  // Tells the system that these pages are not needed again soon (they stay valid and are read anew when
+  // touched).
   void release_pages(std::size_t begin, std::size_t end) const noexcept;
 
  private:
@@ -54,9 +56,11 @@ class AtomicFile {
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
-  void write(const void* data, std::size_t bytes);  // Errc::kIo with the system's reason (a full disk among them)
+  void write(const void* data,
+             std::size_t bytes);  // Errc::kIo with the system's reason (a full disk among them)
   void write(std::string_view text) { write(text.data(), text.size()); }
-  void write_at(std::uint64_t offset, const void* data, std::size_t bytes);  // inside what was already written
+  void write_at(std::uint64_t offset, const void* data,
+                std::size_t bytes);  // inside what was already written
   void commit();
 
  private:

@@ -18,8 +18,8 @@ std::string shown(const Json& value) {
   return cut_short(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-// Builds the value and refuses as it goes. The library's own parser with a callback looks at all brothers of a value again
-// when the value ends: its time grows with the square of their number.
+// Builds the value and refuses as it goes. The library's own parser with a callback looks at all brothers of
+// a value again when the value ends: its time grows with the square of their number.
 class Builder {
  public:
   Builder(const std::string& what, const JsonLimits& limits) : what_(what), limits_(limits) {}
@@ -80,8 +80,9 @@ class Builder {
   const std::string& what_;
   const JsonLimits& limits_;
   Json root_;
-  std::vector<Json*> open_;  // lists and objects from the outermost inwards; none grows while one inside it is open
-  Json* next_ = nullptr;     // where the value of the last key goes
+  std::vector<Json*>
+      open_;  // lists and objects from the outermost inwards; none grows while one inside it is open
+  Json* next_ = nullptr;  // where the value of the last key goes
 };
 
 }  // namespace
@@ -99,8 +100,7 @@ Json read_json(const std::filesystem::path& path, JsonLimits limits) {
 }
 
 JsonFields::JsonFields(const Json& object, std::string where) : object_(&object), where_(std::move(where)) {
-  if (!object.is_object())
-    fail(Errc::kFormat, "{}: found {}, expected a JSON object", where_, shown(object));
+  if (!object.is_object()) fail(Errc::kFormat, "{}: found {}, expected a JSON object", where_, shown(object));
 }
 
 const Json* JsonFields::find(const std::string& key) const {
@@ -118,7 +118,8 @@ const Json& JsonFields::at(const std::string& key) const {
 
 void JsonFields::wrong(const std::string& key, const std::string& expected) const {
   const Json* value = find(key);
-  fail(Errc::kFormat, "{}: '{}': found {}, expected {}", where_, cut_short(key), value ? shown(*value) : "nothing", expected);
+  fail(Errc::kFormat, "{}: '{}': found {}, expected {}", where_, cut_short(key),
+       value ? shown(*value) : "nothing", expected);
 }
 
 std::string JsonFields::text(const std::string& key) const {

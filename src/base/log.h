@@ -11,7 +11,8 @@ namespace lyceum {
 enum class LogLevel { kDebug, kInfo, kWarning };
 
 using LogSink = std::function<void(LogLevel, std::string_view)>;
-void set_log_sink(LogSink sink);  // empty: messages are dropped (the default). Called from one thread at a time.
+void set_log_sink(
+    LogSink sink);  // empty: messages are dropped (the default). Called from one thread at a time.
 void set_log_level(LogLevel lowest);
 bool log_enabled(LogLevel level) noexcept;
 void log_line(LogLevel level, fmt::string_view format, fmt::format_args args);

@@ -147,7 +147,8 @@ void parallel_tasks(std::int64_t tasks, FunctionRef<void(std::int64_t, int)> bod
   on_workers(workers, [&](int worker) {
     t_inside = true;
     try {
-      for (std::int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) body(task, worker);
+      for (std::int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;)
+        body(task, worker);
     } catch (...) {
       next = tasks;
       std::lock_guard lock(error_mutex);
@@ -158,12 +159,12 @@ void parallel_tasks(std::int64_t tasks, FunctionRef<void(std::int64_t, int)> bod
   if (error) std::rethrow_exception(error);
 }
 
-void parallel_for(std::int64_t count, std::int64_t grain, FunctionRef<void(std::int64_t, std::int64_t)> body) {
+void parallel_for(std::int64_t count, std::int64_t grain,
+                  FunctionRef<void(std::int64_t, std::int64_t)> body) {
   if (count <= 0) return;
   const std::int64_t blocks = (count + grain - 1) / grain;
-  parallel_tasks(blocks, [&](std::int64_t block, int) {
-    body(block * grain, std::min(count, (block + 1) * grain));
-  });
+  parallel_tasks(blocks,
+                 [&](std::int64_t block, int) { body(block * grain, std::min(count, (block + 1) * grain)); });
 }
 
 }  // namespace lyceum

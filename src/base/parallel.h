@@ -16,7 +16,8 @@ void set_thread_count(int threads);
 int thread_count();
 
 // body(task, worker) for every task in [0, tasks), in no particular order; worker in [0, thread_count()).
-// Called inside another parallel call it runs on the calling thread, as worker 0. The first exception is rethrown.
+// Called inside another parallel call it runs on the calling thread, as worker 0. The first exception is
+// rethrown.
 void parallel_tasks(std::int64_t tasks, FunctionRef<void(std::int64_t task, int worker)> body);
 
 // body(begin, end) on consecutive blocks of `grain` indices (the last may be shorter) that cover [0, count).

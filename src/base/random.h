@@ -37,9 +37,9 @@ class Random {
     }
     return block_[static_cast<std::size_t>(used_++)];
   }
-  float uniform() { return unit_float(bits()); }                              // [0, 1)
+  float uniform() { return unit_float(bits()); }  // [0, 1)
   float uniform(float low, float high) { return low + (high - low) * uniform(); }
-  std::uint32_t below(std::uint32_t n) {                                      // [0, n), n >= 1
+  std::uint32_t below(std::uint32_t n) {  // [0, n), n >= 1
     return static_cast<std::uint32_t>((std::uint64_t{bits()} * n) >> 32);
   }
 

@@ -89,7 +89,8 @@ std::size_t repair_utf8(std::string& text) {
   while (bad < text.size()) {
     out += "\xEF\xBF\xBD";
     ++count;
-    const std::size_t from = bad + static_cast<std::size_t>(decode_utf8(std::string_view(text).substr(bad)).bytes);
+    const std::size_t from =
+        bad + static_cast<std::size_t>(decode_utf8(std::string_view(text).substr(bad)).bytes);
     bad = first_invalid(text, from);
     out.append(text, from, bad - from);
   }

@@ -21,7 +21,8 @@ void append_utf8(std::string& out, char32_t code);  // surrogates and values abo
 
 bool is_utf8(std::string_view text) noexcept;
 
-// Replaces every maximal invalid subpart by U+FFFD and returns how many there were. Valid text is left as it is.
+// Replaces every maximal invalid subpart by U+FFFD and returns how many there were. Valid text is left as it
+// is.
 std::size_t repair_utf8(std::string& text);
 
 }  // namespace lyceum

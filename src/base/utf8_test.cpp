@@ -20,7 +20,8 @@ TEST(Utf8, EveryMaximalSubpartBecomesOneReplacement) {
 }
 
 TEST(Utf8, ValidTextIsLeftAlone) {
-  const std::string text = "plain ASCII, \xC3\xA9, \xE2\x82\xAC, \xF0\x9F\x98\x80 and a NUL: " + std::string(1, '\0');
+  const std::string text =
+      "plain ASCII, \xC3\xA9, \xE2\x82\xAC, \xF0\x9F\x98\x80 and a NUL: " + std::string(1, '\0');
   std::string copy = text;
   EXPECT_TRUE(is_utf8(text));
   EXPECT_EQ(repair_utf8(copy), 0u);

@@ -31,7 +31,8 @@ void Checkpoint::add_file(const std::filesystem::path& path) {
   files_.push_back(Safetensors::open(path));
   for (const SafetensorsEntry& entry : files_.back().entries())
     if (!items_.emplace(entry.name, Item{entry, files_.size() - 1}).second)
-      fail(Errc::kData, "{}: tensor '{}' stands in {} too", path.string(), entry.name, files_[items_[entry.name].file].path().string());
+      fail(Errc::kData, "{}: tensor '{}' stands in {} too", path.string(), entry.name,
+           files_[items_[entry.name].file].path().string());
 }
 
 Checkpoint Checkpoint::open_file(const std::filesystem::path& path) {
@@ -46,11 +47,15 @@ Checkpoint Checkpoint::open(const ModelFolder& folder) {
   if (const auto single = folder.file("model.safetensors")) return open_file(*single);
   const auto index_path = folder.file("model.safetensors.index.json");
   if (!index_path) {
-    for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "model.ckpt.index"})
+    for (const char* pickle :
+         {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "model.ckpt.index"})
       if (folder.file(pickle))
-        fail(Errc::kUnsupported, "{}: found {}, expected model.safetensors. Fix: convert it with the transformers library (save_pretrained).",
+        fail(Errc::kUnsupported,
+             "{}: found {}, expected model.safetensors. Fix: convert it with the transformers library "
+             "(save_pretrained).",
              folder.path().string(), pickle);
-    fail(Errc::kIo, "{}: found no model.safetensors and no model.safetensors.index.json", folder.path().string());
+    fail(Errc::kIo, "{}: found no model.safetensors and no model.safetensors.index.json",
+         folder.path().string());
   }
   Checkpoint c;
   c.where_ = index_path->string();
@@ -60,9 +65,11 @@ Checkpoint Checkpoint::open(const ModelFolder& folder) {
   std::set<std::string> shards;
   for (const auto& [name, value] : fields.at("weight_map").items()) {
     const std::string shard = map.text(name);
-    if (shard.empty() || shard.find('/') != std::string::npos || shard.find('\\') != std::string::npos || shard.find('\0') != std::string::npos ||
-        shard == "." || shard == "..")
-      fail(Errc::kFormat, "{}: 'weight_map': '{}' lies in '{}', expected the plain name of a file in this folder", c.where_, name, shard);
+    if (shard.empty() || shard.find('/') != std::string::npos || shard.find('\\') != std::string::npos ||
+        shard.find('\0') != std::string::npos || shard == "." || shard == "..")
+      fail(Errc::kFormat,
+           "{}: 'weight_map': '{}' lies in '{}', expected the plain name of a file in this folder", c.where_,
+           name, shard);
     shards.insert(shard);
   }
   for (const std::string& shard : shards) {
@@ -88,7 +95,8 @@ const Tensor* Checkpoint::find(const std::string& name) const {
   const auto it = items_.find(name);
   if (it == items_.end()) return nullptr;
   auto view = views_.find(name);
-  if (view == views_.end()) view = views_.emplace(name, files_[it->second.file].tensor(it->second.entry)).first;
+  if (view == views_.end())
+    view = views_.emplace(name, files_[it->second.file].tensor(it->second.entry)).first;
   return &view->second;
 }
 
@@ -100,11 +108,14 @@ Tensor Checkpoint::take(const std::string& name, const Shape& shape) const {
       if (other.size() <= 2 * name.size()) near.emplace_back(edit_distance(name, other), other);
     std::sort(near.begin(), near.end());
     std::string names;
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, near.size()); ++i) names += (i ? ", '" : "'") + near[i].second + "'";
-    fail(Errc::kData, "{}: tensor '{}' is missing; the nearest names there are: {}", where_, name, names.empty() ? "none" : names);
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, near.size()); ++i)
+      names += (i ? ", '" : "'") + near[i].second + "'";
+    fail(Errc::kData, "{}: tensor '{}' is missing; the nearest names there are: {}", where_, name,
+         names.empty() ? "none" : names);
   }
   if (tensor->shape() != shape)
-    fail(Errc::kData, "{}: tensor '{}' is {}, expected {} from config.json", file_of(name).string(), name, tensor->shape().text(), shape.text());
+    fail(Errc::kData, "{}: tensor '{}' is {}, expected {} from config.json", file_of(name).string(), name,
+         tensor->shape().text(), shape.text());
   used_.insert(name);
   Tensor taken = *tensor;
   views_.erase(name);
@@ -124,7 +135,9 @@ std::vector<std::string> Checkpoint::unused() const {
   return out;
 }
 
-const std::filesystem::path& Checkpoint::file_of(const std::string& name) const { return files_[items_.at(name).file].path(); }
+const std::filesystem::path& Checkpoint::file_of(const std::string& name) const {
+  return files_[items_.at(name).file].path();
+}
 
 std::uint64_t Checkpoint::bytes() const {
   std::uint64_t sum = 0;

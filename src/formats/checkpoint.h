@@ -16,8 +16,9 @@ class ModelFolder;
 
 class Checkpoint {
  public:
-  // model.safetensors, or model.safetensors.index.json with its shards (plain names inside the folder). Throws
-  // Errc::kUnsupported where there is only a pickle, Errc::kIo where there is nothing, Errc::kFormat and kData for bad files.
+  // model.safetensors, or model.safetensors.index.json with its shards (plain names inside the folder).
+  // Throws Errc::kUnsupported where there is only a pickle, Errc::kIo where there is nothing, Errc::kFormat
+  // and kData for bad files.
   static Checkpoint open(const ModelFolder& folder);
   static Checkpoint open_file(const std::filesystem::path& path);
 
@@ -28,7 +29,8 @@ class Checkpoint {
   const SafetensorsEntry* find_entry(const std::string& name) const;
   // Whether it is there; the shape tells. Not marked as used. Null when missing.
   const Tensor* find(const std::string& name) const;
-  // The tensor, marked as used. Throws Errc::kData when it is missing (with the names that come near) or of another shape.
+  // The tensor, marked as used. Throws Errc::kData when it is missing (with the names that come near) or of
+  // another shape.
   Tensor take(const std::string& name, const Shape& shape) const;
 
   std::vector<std::string> names() const;

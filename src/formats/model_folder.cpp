@@ -51,7 +51,8 @@ std::optional<fs::path> cached_snapshot(const std::string& full_name, const std:
     commit = read_text(ref, 4096);
     while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r')) commit.pop_back();
   }
-  const bool plain = !commit.empty() && commit.find('/') == std::string::npos && commit != "." && commit != "..";
+  const bool plain =
+      !commit.empty() && commit.find('/') == std::string::npos && commit != "." && commit != "..";
   const fs::path snapshot = base / "snapshots" / commit;
   if (plain && fs::is_directory(snapshot, error)) return snapshot;
   return std::nullopt;
@@ -99,11 +100,13 @@ ModelFolder ModelFolder::find(const std::string& model) {
     const fs::path path(model);
     const std::string kind = path.extension().string();
     if (kind != ".safetensors")
-      fail(Errc::kUnsupported, "{}: found a file of the kind '{}', expected a folder or a .safetensors file", model, kind);
+      fail(Errc::kUnsupported, "{}: found a file of the kind '{}', expected a folder or a .safetensors file",
+           model, kind);
     folder.path_ = fs::canonical(path).parent_path();
     folder.root_ = folder.path_;
     folder.weights_ = fs::canonical(path);
-    if (!present(folder.path_ / "config.json")) fail(Errc::kIo, "{}: config.json is missing beside it", model);
+    if (!present(folder.path_ / "config.json"))
+      fail(Errc::kIo, "{}: config.json is missing beside it", model);
     return folder;
   }
   const bool plain = model.find('/') == std::string::npos && model != "." && model != "..";
@@ -120,7 +123,8 @@ ModelFolder ModelFolder::find(const std::string& model) {
   }
   for (const auto& [shorter, full] : kNames)
     if (name == shorter) name = full;
-  if (std::count(name.begin(), name.end(), '/') == 1 && name.front() != '/' && name.back() != '/' && name.find("..") == std::string::npos) {
+  if (std::count(name.begin(), name.end(), '/') == 1 && name.front() != '/' && name.back() != '/' &&
+      name.find("..") == std::string::npos) {
     if (const auto snapshot = cached_snapshot(name, revision)) {
       folder.path_ = fs::canonical(*snapshot);
       folder.root_ = fs::weakly_canonical(hub_cache());
@@ -135,15 +139,18 @@ ModelFolder ModelFolder::find(const std::string& model) {
     }
   }
   fail(Errc::kIo,
-       "model '{}': found neither a folder nor a file of that name, nothing bundled in {} and no '{}' in the Hugging Face cache {}. "
+       "model '{}': found neither a folder nor a file of that name, nothing bundled in {} and no '{}' in the "
+       "Hugging Face cache {}. "
        "Fix: give the path of a model's folder; `lyceum list` shows the models that are here.",
        model, (data_home() / "models").string(), name, hub_cache().string());
 }
 
 std::optional<fs::path> ModelFolder::file(const std::string& relative) const {
   const fs::path part = fs::path(relative).lexically_normal();
-  if (relative.find('\0') != std::string::npos || part.is_absolute() || part.begin() == part.end() || *part.begin() == "..")
-    fail(Errc::kFormat, "{}: found the path '{}', expected one inside the model's folder", path_.string(), relative);
+  if (relative.find('\0') != std::string::npos || part.is_absolute() || part.begin() == part.end() ||
+      *part.begin() == "..")
+    fail(Errc::kFormat, "{}: found the path '{}', expected one inside the model's folder", path_.string(),
+         relative);
   const fs::path full = path_ / part;
   std::error_code error;
   if (!fs::exists(fs::symlink_status(full, error))) return std::nullopt;
@@ -153,7 +160,8 @@ std::optional<fs::path> ModelFolder::file(const std::string& relative) const {
     fail(Errc::kIo, "{}: cannot follow it: {}", full.string(), error.message());
   }
   if (!is_inside(target, root_))
-    fail(Errc::kData, "{}: links to {}, outside of the model's folder {}", full.string(), target.string(), root_.string());
+    fail(Errc::kData, "{}: links to {}, outside of the model's folder {}", full.string(), target.string(),
+         root_.string());
   return full;
 }
 
@@ -165,8 +173,10 @@ fs::path ModelFolder::require(const std::string& relative) const {
 std::vector<StoredModel> stored_models() {
   std::vector<StoredModel> out;
   std::error_code error;
-  for (fs::directory_iterator it(data_home() / "models", error), end; !error && it != end; it.increment(error))
-    if (it->is_directory(error)) out.push_back({it->path().filename().string(), "bundled", it->path(), folder_bytes(it->path())});
+  for (fs::directory_iterator it(data_home() / "models", error), end; !error && it != end;
+       it.increment(error))
+    if (it->is_directory(error))
+      out.push_back({it->path().filename().string(), "bundled", it->path(), folder_bytes(it->path())});
   error.clear();
   for (fs::directory_iterator it(hub_cache(), error), end; !error && it != end; it.increment(error)) {
     std::string name = it->path().filename().string();
@@ -175,7 +185,8 @@ std::vector<StoredModel> stored_models() {
     if (const auto dashes = name.find("--"); dashes != std::string::npos) name.replace(dashes, 2, "/");
     out.push_back({name, "cached", it->path(), folder_bytes(it->path() / "blobs")});
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });
   return out;
 }
 

@@ -20,10 +20,13 @@ class ModelFolder {
 
   const std::filesystem::path& path() const noexcept { return path_; }
   const std::string& name() const noexcept { return name_; }  // as the person wrote it
-  const std::optional<std::filesystem::path>& weights() const noexcept { return weights_; }  // a bare file's own path
+  const std::optional<std::filesystem::path>& weights() const noexcept {
+    return weights_;
+  }  // a bare file's own path
 
-  // The file of that relative path, if it is there. Links may lead to places inside the folder and the hub cache only;
-  // another target is Errc::kData naming it. The path itself may not leave the folder (Errc::kFormat).
+  // The file of that relative path, if it is there. Links may lead to places inside the folder and the hub
+  // cache only; another target is Errc::kData naming it. The path itself may not leave the folder
+  // (Errc::kFormat).
   std::optional<std::filesystem::path> file(const std::string& relative) const;
   std::filesystem::path require(const std::string& relative) const;  // Errc::kIo when it is missing
 

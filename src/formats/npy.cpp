@@ -23,9 +23,10 @@ struct TypeName {
   std::string_view code;
   DType type;
 };
-constexpr TypeName kTypes[] = {{"<f4", DType::kF32}, {"<f8", DType::kF64}, {"<f2", DType::kF16}, {"<i8", DType::kI64}, {"<i4", DType::kI32},
-                               {"<i2", DType::kI16}, {"|i1", DType::kI8},  {"|u1", DType::kU8},  {"<u2", DType::kU16}, {"<u4", DType::kU32},
-                               {"<u8", DType::kU64}, {"|b1", DType::kBool}};
+constexpr TypeName kTypes[] = {{"<f4", DType::kF32}, {"<f8", DType::kF64}, {"<f2", DType::kF16},
+                               {"<i8", DType::kI64}, {"<i4", DType::kI32}, {"<i2", DType::kI16},
+                               {"|i1", DType::kI8},  {"|u1", DType::kU8},  {"<u2", DType::kU16},
+                               {"<u4", DType::kU32}, {"<u8", DType::kU64}, {"|b1", DType::kBool}};
 
 std::string header_text(const std::string& type, const std::string& shape) {
   std::string text(kMagic);
@@ -67,7 +68,9 @@ class Literal {
     return true;
   }
   void expect(char c) {
-    if (!accept(c)) fail(Errc::kFormat, "{}: the header is no dictionary of a .npy file: expected '{}' before '{}'", what_, c, text_.substr(0, 20));
+    if (!accept(c))
+      fail(Errc::kFormat, "{}: the header is no dictionary of a .npy file: expected '{}' before '{}'", what_,
+           c, text_.substr(0, 20));
   }
   std::string string() {
     expect('\'');
@@ -91,7 +94,8 @@ class Literal {
     spaces();
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
-    if (error != std::errc() || value < 0) fail(Errc::kFormat, "{}: 'shape': expected whole numbers before '{}'", what_, text_.substr(0, 20));
+    if (error != std::errc() || value < 0)
+      fail(Errc::kFormat, "{}: 'shape': expected whole numbers before '{}'", what_, text_.substr(0, 20));
     text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
     return value;
   }
@@ -112,12 +116,15 @@ NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& what) {
   if (all.size() < 10 || !all.starts_with(kMagic)) fail(Errc::kFormat, "{}: this is not a .npy file", what);
   const auto at = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(all[i])); };
   const std::size_t version = at(6);
-  if (version < 1 || version > 3) fail(Errc::kUnsupported, "{}: found version {} of the format, expected 1 to 3", what, version);
+  if (version < 1 || version > 3)
+    fail(Errc::kUnsupported, "{}: found version {} of the format, expected 1 to 3", what, version);
   const std::size_t prefix = version == 1 ? 10 : 12;
-  if (all.size() < prefix) fail(Errc::kFormat, "{}: found {} bytes, the header is cut short", what, all.size());
+  if (all.size() < prefix)
+    fail(Errc::kFormat, "{}: found {} bytes, the header is cut short", what, all.size());
   std::size_t length = at(8) | at(9) << 8;
   if (version > 1) length |= at(10) << 16 | at(11) << 24;
-  if (length > all.size() - prefix || length > (1u << 20)) fail(Errc::kFormat, "{}: found a header of {} bytes in a file of {}", what, length, all.size());
+  if (length > all.size() - prefix || length > (1u << 20))
+    fail(Errc::kFormat, "{}: found a header of {} bytes in a file of {}", what, length, all.size());
   Literal text(all.substr(prefix, length), what);
   NpyHeader header;
   header.data_begin = prefix + length;
@@ -130,7 +137,9 @@ NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& what) {
       const std::string code = text.string();
       for (const TypeName& t : kTypes)
         if (t.code == code) header.dtype = t.type, has_type = true;
-      if (!has_type) fail(Errc::kUnsupported, "{}: 'descr': found '{}', expected a little-endian number type such as '<f4'", what, code);
+      if (!has_type)
+        fail(Errc::kUnsupported,
+             "{}: 'descr': found '{}', expected a little-endian number type such as '<f4'", what, code);
     } else if (key == "fortran_order" && !has_order) {
       if (text.boolean()) fail(Errc::kUnsupported, "{}: 'fortran_order': found True, expected False", what);
       has_order = true;
@@ -143,7 +152,8 @@ NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& what) {
           text.expect(')');
           break;
         }
-        if (sizes.size() > Shape::kMaxDims) fail(Errc::kFormat, "{}: 'shape': more than {} dimensions", what, Shape::kMaxDims);
+        if (sizes.size() > Shape::kMaxDims)
+          fail(Errc::kFormat, "{}: 'shape': more than {} dimensions", what, Shape::kMaxDims);
       }
       try {
         header.shape = Shape(sizes);
@@ -152,15 +162,18 @@ NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& what) {
       }
       has_shape = true;
     } else {
-      fail(Errc::kFormat, "{}: found the key '{}' (twice?), expected descr, fortran_order and shape", what, key);
+      fail(Errc::kFormat, "{}: found the key '{}' (twice?), expected descr, fortran_order and shape", what,
+           key);
     }
     text.accept(',');
   }
-  if (!has_type || !has_order || !has_shape || !text.done()) fail(Errc::kFormat, "{}: the header lacks descr, fortran_order or shape", what);
+  if (!has_type || !has_order || !has_shape || !text.done())
+    fail(Errc::kFormat, "{}: the header lacks descr, fortran_order or shape", what);
   const auto elements = static_cast<std::uint64_t>(header.shape.elements());
   const std::uint64_t size = static_cast<std::uint64_t>(dtype_bits(header.dtype)) / 8;
   if (elements > (std::uint64_t{1} << 57) || elements * size != all.size() - header.data_begin)
-    fail(Errc::kFormat, "{}: found {} bytes of data, expected {} elements of {} bytes", what, all.size() - header.data_begin, elements, size);
+    fail(Errc::kFormat, "{}: found {} bytes of data, expected {} elements of {} bytes", what,
+         all.size() - header.data_begin, elements, size);
   return header;
 }
 
@@ -195,29 +208,37 @@ std::uint64_t hash_of(const std::string& text) {
 
 }  // namespace
 
-// PART: kHeaderBytes with the identity, then rows. The header becomes a .npy header in finish(), just before the rename.
-NpyRowWriter::NpyRowWriter(std::filesystem::path path, std::int64_t width, bool resume, const std::string& identity)
+// PART: kHeaderBytes with the identity, then rows. The header becomes a .npy header in finish(), just before
+// the rename.
+NpyRowWriter::NpyRowWriter(std::filesystem::path path, std::int64_t width, bool resume,
+                           const std::string& identity)
     : path_(std::move(path)), part_(path_), width_(width) {
   part_ += ".part";
-  std::string head = fmt::format("lyceum rows 1 {} {:016x} {}", width, hash_of(identity), identity);  // long ones are cut
+  std::string head =
+      fmt::format("lyceum rows 1 {} {:016x} {}", width, hash_of(identity), identity);  // long ones are cut
   head.resize(kHeaderBytes - 1, ' ');
   head += "\n";
   descriptor_.value = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_.value < 0) fail_errno(part_, "open it");
-  if (::flock(descriptor_.value, LOCK_EX | LOCK_NB) != 0)  // gone with the descriptor, also when the process is killed
+  if (::flock(descriptor_.value, LOCK_EX | LOCK_NB) !=
+      0)  // gone with the descriptor, also when the process is killed
     fail(Errc::kIo, "{}: another process is writing to it. Fix: wait for it to end.", part_.string());
   struct stat info {};
   if (::fstat(descriptor_.value, &info) != 0) fail_errno(part_, "read its size");
   if (resume && info.st_size >= static_cast<off_t>(kHeaderBytes)) {
     std::string found(kHeaderBytes, '\0');
-    if (::pread(descriptor_.value, found.data(), kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes)) fail_errno(part_, "read it");
+    if (::pread(descriptor_.value, found.data(), kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes))
+      fail_errno(part_, "read it");
     const auto row_bytes = static_cast<off_t>(width * 4);
     rows_ = (info.st_size - static_cast<off_t>(kHeaderBytes)) / row_bytes;
     // killed between the last row and the rename: complete, and only the name is missing
     if (found != head && found != header_text("<f4", std::to_string(rows_) + ", " + std::to_string(width)))
-      fail(Errc::kData, "{}: was begun with another model or other options ('{}'). Fix: without --resume it is written anew.", part_.string(),
-           found.substr(0, found.find_last_not_of(" \n") + 1));
-    if (::ftruncate(descriptor_.value, static_cast<off_t>(kHeaderBytes) + rows_ * row_bytes) != 0) fail_errno(part_, "cut it");
+      fail(Errc::kData,
+           "{}: was begun with another model or other options ('{}'). Fix: without --resume it is written "
+           "anew.",
+           part_.string(), found.substr(0, found.find_last_not_of(" \n") + 1));
+    if (::ftruncate(descriptor_.value, static_cast<off_t>(kHeaderBytes) + rows_ * row_bytes) != 0)
+      fail_errno(part_, "cut it");
     if (::lseek(descriptor_.value, 0, SEEK_END) < 0) fail_errno(part_, "seek in it");
     return;
   }
@@ -237,7 +258,8 @@ void NpyRowWriter::flush() {
 void NpyRowWriter::finish() {
   flush();  // the rows before the header that promises them
   const std::string header = header_text("<f4", std::to_string(rows_) + ", " + std::to_string(width_));
-  if (::pwrite(descriptor_.value, header.data(), header.size(), 0) != static_cast<ssize_t>(header.size())) fail_errno(part_, "write its header");
+  if (::pwrite(descriptor_.value, header.data(), header.size(), 0) != static_cast<ssize_t>(header.size()))
+    fail_errno(part_, "write its header");
   flush();
   if (::rename(part_.c_str(), path_.c_str()) != 0) fail_errno(path_, "put the finished file in place");
   descriptor_.close();

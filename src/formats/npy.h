@@ -21,11 +21,13 @@ NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& what);
 Tensor read_npy(const std::filesystem::path& path);
 void write_npy(const std::filesystem::path& path, const Tensor& tensor);
 
-// Rows go to `PATH.part`; finish() writes the number of rows and renames. A process killed at any moment leaves whole rows that
-// count and at most one that does not: with `resume`, the next writer goes on behind the last whole row.
+// Rows go to `PATH.part`; finish() writes the number of rows and renames. A process killed at any moment
+// leaves whole rows that count and at most one that does not: with `resume`, the next writer goes on behind
+// the last whole row.
 class NpyRowWriter {
  public:
-  // `identity` names what the rows are made with: resuming with another is Errc::kData. Two writers of one file: Errc::kIo.
+  // `identity` names what the rows are made with: resuming with another is Errc::kData. Two writers of one
+  // file: Errc::kIo.
   NpyRowWriter(std::filesystem::path path, std::int64_t width, bool resume, const std::string& identity);
   NpyRowWriter(const NpyRowWriter&) = delete;
   NpyRowWriter& operator=(const NpyRowWriter&) = delete;

@@ -15,17 +15,21 @@ constexpr std::uint64_t kMostHeader = 100'000'000;  // the reference's limit
 constexpr std::size_t kMostTensors = 200'000;  // of one file; the largest published models have some hundreds
 constexpr std::size_t kLongestName = 4096;     // bytes; names stand in messages
 
-// A header is JSON of objects three deep. Its parse tree takes some thirty times the text: bound what is worth parsing.
+// A header is JSON of objects three deep. Its parse tree takes some thirty times the text: bound what is
+// worth parsing.
 Json parse_header(std::string_view text, const std::string& what) {
   std::size_t commas = static_cast<std::size_t>(std::count(text.begin(), text.end(), ','));
   if (commas > 8 * kMostTensors)
-    fail(Errc::kFormat, "{}: the header lists more than {} values, expected at most {} tensors", what, commas, kMostTensors);
+    fail(Errc::kFormat, "{}: the header lists more than {} values, expected at most {} tensors", what, commas,
+         kMostTensors);
   return parse_json(text, what, {.depth = 4, .bytes = kMostHeader});
 }
 
-SafetensorsEntry parse_entry(const std::string& name, const Json& value, std::size_t data_begin, const std::string& what) {
+SafetensorsEntry parse_entry(const std::string& name, const Json& value, std::size_t data_begin,
+                             const std::string& what) {
   if (name.size() > kLongestName)
-    fail(Errc::kFormat, "{}: found a tensor's name of {} bytes, expected at most {}", what, name.size(), kLongestName);
+    fail(Errc::kFormat, "{}: found a tensor's name of {} bytes, expected at most {}", what, name.size(),
+         kLongestName);
   const JsonFields fields(value, what + ": tensor '" + name + "'");
   SafetensorsEntry entry;
   entry.name = name;
@@ -35,10 +39,12 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& value, std::si
   entry.dtype = *dtype;
   std::vector<std::int64_t> sizes;
   const auto whole = [&](const char* key, const Json& item) {
-    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > (std::uint64_t{1} << 62)) fields.wrong(key, "whole numbers from 0 to 2^62");
+    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > (std::uint64_t{1} << 62))
+      fields.wrong(key, "whole numbers from 0 to 2^62");
     return item.get<std::uint64_t>();
   };
-  for (const Json& item : fields.array("shape")) sizes.push_back(static_cast<std::int64_t>(whole("shape", item)));
+  for (const Json& item : fields.array("shape"))
+    sizes.push_back(static_cast<std::int64_t>(whole("shape", item)));
   try {
     entry.shape = Shape(sizes);
   } catch (const Error& error) {
@@ -47,12 +53,15 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& value, std::si
   const Json& offsets = fields.array("data_offsets");
   if (offsets.size() != 2) fields.wrong("data_offsets", "two numbers");
   const std::uint64_t begin = whole("data_offsets", offsets[0]), end = whole("data_offsets", offsets[1]);
-  const auto elements = static_cast<std::uint64_t>(entry.shape.elements()), bits = static_cast<std::uint64_t>(dtype_bits(entry.dtype));
-  if (elements > (std::uint64_t{1} << 57)) fail(Errc::kFormat, "{}: found the shape {}, too large for any file", fields.where(), entry.shape.text());
-  if (elements * bits % 8 != 0) fail(Errc::kFormat, "{}: {} elements of {} do not fill whole bytes", fields.where(), elements, type);
+  const auto elements = static_cast<std::uint64_t>(entry.shape.elements()),
+             bits = static_cast<std::uint64_t>(dtype_bits(entry.dtype));
+  if (elements > (std::uint64_t{1} << 57))
+    fail(Errc::kFormat, "{}: found the shape {}, too large for any file", fields.where(), entry.shape.text());
+  if (elements * bits % 8 != 0)
+    fail(Errc::kFormat, "{}: {} elements of {} do not fill whole bytes", fields.where(), elements, type);
   if (begin > end || end - begin != elements * bits / 8)
-    fail(Errc::kFormat, "{}: found data_offsets [{}, {}], expected {} bytes for {} {}", fields.where(), begin, end, elements * bits / 8, type,
-         entry.shape.text());
+    fail(Errc::kFormat, "{}: found data_offsets [{}, {}], expected {} bytes for {} {}", fields.where(), begin,
+         end, elements * bits / 8, type, entry.shape.text());
   entry.begin = data_begin + static_cast<std::size_t>(begin);
   entry.end = data_begin + static_cast<std::size_t>(end);
   return entry;
@@ -61,14 +70,21 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& value, std::si
 }  // namespace
 
 SafetensorsHeader parse_safetensors(std::span<const std::byte> bytes, const std::string& what) {
-  if (bytes.size() < 8) fail(Errc::kFormat, "{}: found {} bytes, expected a safetensors file of at least 8", what, bytes.size());
+  if (bytes.size() < 8)
+    fail(Errc::kFormat, "{}: found {} bytes, expected a safetensors file of at least 8", what, bytes.size());
   std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = length << 8 | std::to_integer<std::uint64_t>(bytes[static_cast<std::size_t>(i)]);
-  if (length > kMostHeader) fail(Errc::kFormat, "{}: found a header of {} bytes, expected at most {}", what, length, kMostHeader);
+  for (int i = 7; i >= 0; --i)
+    length = length << 8 | std::to_integer<std::uint64_t>(bytes[static_cast<std::size_t>(i)]);
+  if (length > kMostHeader)
+    fail(Errc::kFormat, "{}: found a header of {} bytes, expected at most {}", what, length, kMostHeader);
   if (length > bytes.size() - 8)
-    fail(Errc::kFormat, "{}: found a header of {} bytes in a file of {}. Fix: the file is cut short; copy it again.", what, length, bytes.size());
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, static_cast<std::size_t>(length));
-  if (text.empty() || text[0] != '{') fail(Errc::kFormat, "{}: the header does not begin with '{{': this is not a safetensors file", what);
+    fail(Errc::kFormat,
+         "{}: found a header of {} bytes in a file of {}. Fix: the file is cut short; copy it again.", what,
+         length, bytes.size());
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8,
+                              static_cast<std::size_t>(length));
+  if (text.empty() || text[0] != '{')
+    fail(Errc::kFormat, "{}: the header does not begin with '{{': this is not a safetensors file", what);
   if (!is_utf8(text)) fail(Errc::kFormat, "{}: the header is not UTF-8", what);
   const Json json = parse_header(text, what);
   SafetensorsHeader header;
@@ -87,11 +103,15 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> bytes, const std:
   std::size_t at = data_begin;
   for (const SafetensorsEntry& entry : header.entries) {
     if (entry.begin != at)
-      fail(Errc::kFormat, "{}: tensor '{}' begins at byte {}, expected {}: tensors must follow one another without gap or overlap", what,
-           entry.name, entry.begin - data_begin, at - data_begin);
+      fail(Errc::kFormat,
+           "{}: tensor '{}' begins at byte {}, expected {}: tensors must follow one another without gap or "
+           "overlap",
+           what, entry.name, entry.begin - data_begin, at - data_begin);
     at = entry.end;
     if (at > bytes.size())
-      fail(Errc::kFormat, "{}: tensor '{}' ends at byte {}, expected at most {} (the file's size). Fix: the file is cut short; copy it again.",
+      fail(Errc::kFormat,
+           "{}: tensor '{}' ends at byte {}, expected at most {} (the file's size). Fix: the file is cut "
+           "short; copy it again.",
            what, entry.name, at, bytes.size());
   }
   if (at != bytes.size())
@@ -107,7 +127,8 @@ Safetensors Safetensors::open(const std::filesystem::path& path) {
 }
 
 Tensor Safetensors::tensor(const SafetensorsEntry& entry) const {
-  const std::size_t bytes = entry.end - entry.begin, size = static_cast<std::size_t>(std::max(1, dtype_bits(entry.dtype) / 8));
+  const std::size_t bytes = entry.end - entry.begin,
+                    size = static_cast<std::size_t>(std::max(1, dtype_bits(entry.dtype) / 8));
   const std::byte* from = file_->bytes().data() + entry.begin;
   if (bytes > 0 && reinterpret_cast<std::uintptr_t>(from) % size == 0)
     return Tensor::over(Storage::mapped(file_, entry.begin, bytes), 0, entry.shape, entry.dtype);
@@ -116,7 +137,8 @@ Tensor Safetensors::tensor(const SafetensorsEntry& entry) const {
   return copy;
 }
 
-void write_safetensors(const std::filesystem::path& path, std::span<const std::pair<std::string, Tensor>> tensors,
+void write_safetensors(const std::filesystem::path& path,
+                       std::span<const std::pair<std::string, Tensor>> tensors,
                        const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -125,14 +147,17 @@ void write_safetensors(const std::filesystem::path& path, std::span<const std::p
   for (const auto& [name, tensor] : tensors) {
     if (!names.insert(name).second || name == "__metadata__")
       fail(Errc::kUsage, "{}: the name '{}' stands twice or is reserved", path.string(), name);
-    header[name] = {{"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape().sizes()}, {"data_offsets", {at, at + tensor.bytes()}}};
+    header[name] = {{"dtype", dtype_name(tensor.dtype())},
+                    {"shape", tensor.shape().sizes()},
+                    {"data_offsets", {at, at + tensor.bytes()}}};
     at += tensor.bytes();
   }
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   text.append((8 - text.size() % 8) % 8, ' ');
   AtomicFile file(path);
   std::string length(8, '\0');
-  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i));
+  for (std::size_t i = 0; i < 8; ++i)
+    length[i] = static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i));
   file.write(length);
   file.write(text);
   for (const auto& [name, tensor] : tensors) {

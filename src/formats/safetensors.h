@@ -1,4 +1,5 @@
-// safetensors: named tensors in one mapped file. Format: 8 bytes little-endian header length, JSON header, data.
+// safetensors: named tensors in one mapped file. Format: 8 bytes little-endian header length, JSON header,
+// data.
 #pragma once
 
 #include <filesystem>
@@ -27,9 +28,9 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// Reads and checks the header of a whole file's bytes: length at most 100 MB and inside the file, JSON without double keys,
-// known types, products that do not wrap, offsets that follow one another without gap or overlap and end with the file.
-// `what` names the file in messages. Throws Errc::kFormat.
+// Reads and checks the header of a whole file's bytes: length at most 100 MB and inside the file, JSON
+// without double keys, known types, products that do not wrap, offsets that follow one another without gap or
+// overlap and end with the file. `what` names the file in messages. Throws Errc::kFormat.
 SafetensorsHeader parse_safetensors(std::span<const std::byte> bytes, const std::string& what);
 
 class Safetensors {
@@ -48,7 +49,8 @@ class Safetensors {
 };
 
 // Writes the tensors in the given order; the file appears complete or not at all. Names must differ.
-void write_safetensors(const std::filesystem::path& path, std::span<const std::pair<std::string, Tensor>> tensors,
+void write_safetensors(const std::filesystem::path& path,
+                       std::span<const std::pair<std::string, Tensor>> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace lyceum

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::int64_t kMost = 1 << 24;
 
-std::string in(const std::string& folder, const std::string& file) { return folder.empty() ? file : folder + "/" + file; }
+std::string in(const std::string& folder, const std::string& file) {
+  return folder.empty() ? file : folder + "/" + file;
+}
 
 // Pooling modes in the order in which the library joins them.
 constexpr const char* kModes[] = {"cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken"};
@@ -26,9 +28,13 @@ SentenceModule pooling(const ModelFolder& folder, const std::string& path) {
   const auto add = [&](std::string mode) {
     if (mode == "mean_sqrt_len_tokens") mode = "mean_sqrt_len";  // since version 6 of the library
     if (std::find(std::begin(kModes), std::end(kModes), mode) == std::end(kModes))
-      fail(Errc::kUnsupported, "{}: 'pooling_mode': found '{}', expected cls, max, mean, mean_sqrt_len, weightedmean or lasttoken", f.where(), mode);
+      fail(
+          Errc::kUnsupported,
+          "{}: 'pooling_mode': found '{}', expected cls, max, mean, mean_sqrt_len, weightedmean or lasttoken",
+          f.where(), mode);
     if (std::find(m.modes.begin(), m.modes.end(), mode) != m.modes.end())
-      fail(Errc::kUnsupported, "{}: 'pooling_mode': found '{}' twice, expected each mode once", f.where(), mode);
+      fail(Errc::kUnsupported, "{}: 'pooling_mode': found '{}' twice, expected each mode once", f.where(),
+           mode);
     m.modes.push_back(mode);
   };
   if (const Json* mode = f.find("pooling_mode"); mode != nullptr && mode->is_array()) {
@@ -57,14 +63,16 @@ SentenceModule dense(const ModelFolder& folder, const std::string& path) {
       fail(Errc::kUnsupported, "{}: '{}': found '{}', expected sentence_embedding", f.where(), key, name);
   const std::string name = f.text("activation_function", "torch.nn.modules.activation.Tanh");
   m.activation = name.substr(name.rfind('.') == std::string::npos ? 0 : name.rfind('.') + 1);
-  if (f.boolean("use_residual", false)) fail(Errc::kUnsupported, "{}: 'use_residual': found true, expected false", f.where());
+  if (f.boolean("use_residual", false))
+    fail(Errc::kUnsupported, "{}: 'use_residual': found true, expected false", f.where());
   return m;
 }
 
 void read_transformer_config(const ModelFolder& folder, SentencePipeline& p) {
-  for (const char* name : {"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
-                           "sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
-                           "sentence_xlnet_config.json"}) {
+  for (const char* name :
+       {"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
+        "sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json",
+        "sentence_xlnet_config.json"}) {
     const auto file = folder.file(in(p.transformer_path, name));
     if (!file) continue;
     const Json json = read_json(*file);
@@ -86,7 +94,8 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
     return p;
   }
   const Json json = read_json(*modules);
-  if (!json.is_array() || json.empty()) fail(Errc::kFormat, "{}: expected a list of modules", modules->string());
+  if (!json.is_array() || json.empty())
+    fail(Errc::kFormat, "{}: expected a list of modules", modules->string());
   bool first = true;
   for (const Json& item : json) {
     const JsonFields f(item, modules->string());
@@ -94,13 +103,14 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
     const std::string kind = type.substr(type.rfind('.') == std::string::npos ? 0 : type.rfind('.') + 1);
     if (!path.empty()) folder.file(path);  // must stay inside the folder
     if (first != (kind == "Transformer"))
-      fail(Errc::kUnsupported, "{}: found the module '{}' {}, expected a Transformer first and only there", modules->string(), type,
-           first ? "first" : "behind the first");
+      fail(Errc::kUnsupported, "{}: found the module '{}' {}, expected a Transformer first and only there",
+           modules->string(), type, first ? "first" : "behind the first");
     if (kind == "Transformer") {
       p.transformer_path = path;
     } else if ((kind == "Pooling") != p.modules.empty()) {  // what follows works on its vectors
-      fail(Errc::kUnsupported, "{}: found the module '{}' {}, expected one Pooling behind the Transformer and only there", modules->string(),
-           type, p.modules.empty() ? "there" : "later");
+      fail(Errc::kUnsupported,
+           "{}: found the module '{}' {}, expected one Pooling behind the Transformer and only there",
+           modules->string(), type, p.modules.empty() ? "there" : "later");
     } else if (kind == "Pooling") {
       p.modules.push_back(pooling(folder, path));
     } else if (kind == "Dense") {
@@ -108,11 +118,14 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
     } else if (kind == "Normalize") {
       p.modules.push_back({.kind = SentenceModule::Kind::kNormalize, .path = path});
     } else {
-      fail(Errc::kUnsupported, "{}: found the module '{}', expected Transformer, Pooling, Dense or Normalize", modules->string(), type);
+      fail(Errc::kUnsupported, "{}: found the module '{}', expected Transformer, Pooling, Dense or Normalize",
+           modules->string(), type);
     }
     first = false;
   }
-  if (p.modules.empty()) fail(Errc::kUnsupported, "{}: found a Transformer alone, expected a Pooling module behind it", modules->string());
+  if (p.modules.empty())
+    fail(Errc::kUnsupported, "{}: found a Transformer alone, expected a Pooling module behind it",
+         modules->string());
   read_transformer_config(folder, p);
   if (const auto file = folder.file("config_sentence_transformers.json")) {
     const Json config = read_json(*file);

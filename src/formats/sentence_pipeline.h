@@ -13,25 +13,26 @@ namespace lyceum {
 // A module behind the transformer, in the order of modules.json.
 struct SentenceModule {
   enum class Kind { kPooling, kDense, kNormalize } kind = Kind::kPooling;
-  std::string path;                // relative to the folder
-  std::vector<std::string> modes;  // pooling: cls, max, mean, mean_sqrt_len, weightedmean, lasttoken, in this order
-  bool include_prompt = true;      // pooling: whether a prompt's tokens count
+  std::string path;  // relative to the folder
+  std::vector<std::string>
+      modes;  // pooling: cls, max, mean, mean_sqrt_len, weightedmean, lasttoken, in this order
+  bool include_prompt = true;                      // pooling: whether a prompt's tokens count
   std::int64_t in_features = 0, out_features = 0;  // dense
   bool bias = true;
   std::string activation = "Tanh";  // dense: the last part of the dotted name
 };
 
 struct SentencePipeline {
-  std::string transformer_path;    // relative; empty: the folder itself
-  std::int64_t max_seq_length = 0; // 0: not given
+  std::string transformer_path;     // relative; empty: the folder itself
+  std::int64_t max_seq_length = 0;  // 0: not given
   bool do_lower_case = false;
   std::vector<SentenceModule> modules;
   std::map<std::string, std::string> prompts;
   std::string default_prompt_name, similarity = "cosine";
 };
 
-// A plain Hugging Face folder without modules.json gets mean pooling and no normalisation, as the library does.
-// Throws Errc::kUnsupported for an unknown module, naming it; Errc::kFormat for bad files.
+// A plain Hugging Face folder without modules.json gets mean pooling and no normalisation, as the library
+// does. Throws Errc::kUnsupported for an unknown module, naming it; Errc::kFormat for bad files.
 SentencePipeline sentence_pipeline(const ModelFolder& folder);
 
 }  // namespace lyceum

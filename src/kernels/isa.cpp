@@ -15,9 +15,12 @@ constexpr std::int64_t kAvx512Targets = HWY_AVX3 | HWY_AVX3_DL;
 
 std::int64_t targets_of(Isa isa) {
   switch (isa) {
-    case Isa::kAvx2: return HWY_AVX2;
-    case Isa::kAvx512: return kAvx512Targets;
-    case Isa::kNeon: return HWY_NEON;
+    case Isa::kAvx2:
+      return HWY_AVX2;
+    case Isa::kAvx512:
+      return kAvx512Targets;
+    case Isa::kNeon:
+      return HWY_NEON;
   }
   return 0;
 }
@@ -51,9 +54,12 @@ Isa choose() {
 
 const char* isa_name(Isa isa) noexcept {
   switch (isa) {
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx512: return "avx512";
-    case Isa::kNeon: return "neon";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kNeon:
+      return "neon";
   }
   return "";
 }
@@ -71,7 +77,8 @@ Isa current_isa() {
 }
 
 void set_isa(Isa isa) {
-  if ((machine_targets() & targets_of(isa)) == 0) fail(Errc::kUsage, "set_isa: {} is not here", isa_name(isa));
+  if ((machine_targets() & targets_of(isa)) == 0)
+    fail(Errc::kUsage, "set_isa: {} is not here", isa_name(isa));
   hwy::SetSupportedTargetsForTest(machine_targets() & targets_of(isa));
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   g_isa = static_cast<int>(isa);

@@ -1,8 +1,10 @@
-// Which instruction set the kernels use: the best one that this machine has, or the one that LYCEUM_ISA names.
+// Which instruction set the kernels use: the best one that this machine has, or the one that LYCEUM_ISA
+// names.
 #pragma once
 
-#include <cstdint>
 #include <hwy/targets.h>
+
+#include <cstdint>
 #include <vector>
 
 namespace lyceum {
@@ -12,8 +14,8 @@ enum class Isa { kAvx2, kAvx512, kNeon };
 const char* isa_name(Isa isa) noexcept;  // "avx2", "avx512", "neon"
 std::vector<Isa> available_isas();       // of this machine and this build, the best last
 
-// Decides on first use. Throws Errc::kUsage when LYCEUM_ISA names what is unknown or not here, Errc::kUnsupported when
-// the machine has neither AVX2 with FMA nor NEON.
+// Decides on first use. Throws Errc::kUsage when LYCEUM_ISA names what is unknown or not here,
+// Errc::kUnsupported when the machine has neither AVX2 with FMA nor NEON.
 Isa current_isa();
 void set_isa(Isa isa);  // for tests: from now on, in the whole process
 

@@ -25,7 +25,8 @@ void sum_rows(const float* x, std::int64_t stride, std::int64_t rows, std::int64
     for (std::int64_t b = begin; b < end; ++b) {
       float* part = parts.data() + b * cols;
       std::fill_n(part, cols, 0.0f);
-      for (std::int64_t r = b * kBlock; r < std::min(rows, (b + 1) * kBlock); ++r) add_to(part, x + r * stride, cols);
+      for (std::int64_t r = b * kBlock; r < std::min(rows, (b + 1) * kBlock); ++r)
+        add_to(part, x + r * stride, cols);
     }
   });
   for (std::int64_t b = 0; b < blocks; ++b) add_to(y, parts.data() + b * cols, cols);

@@ -5,8 +5,8 @@
 
 namespace lyceum::kernels {
 
-// y[c] = sum over r of x[r][c]: blocks of 64 rows are summed in order, then the blocks in order. One chain a column, so
-// the bits depend on neither threads nor instruction set.
+// y[c] = sum over r of x[r][c]: blocks of 64 rows are summed in order, then the blocks in order. One chain a
+// column, so the bits depend on neither threads nor instruction set.
 void sum_rows(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t cols, float* y);
 
 // y[i] += x[i]

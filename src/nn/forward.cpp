@@ -1,12 +1,12 @@
 #include "nn/forward.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <set>
 #include <utility>
-
-#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "tensor/legend.h"
@@ -30,7 +30,8 @@ Tensor as_int64(const std::string& name, const Tensor& t) {
   } else if (t.dtype() == DType::kU8 || t.dtype() == DType::kBool) {
     for (std::int64_t i = 0; i < t.elements(); ++i) to[i] = static_cast<std::int64_t>(from.raw()[i]);
   } else {
-    fail(Errc::kData, "input '{}': found {}, expected whole numbers (I64, I32, U8 or BOOL)", name, dtype_name(t.dtype()));
+    fail(Errc::kData, "input '{}': found {}, expected whole numbers (I64, I32, U8 or BOOL)", name,
+         dtype_name(t.dtype()));
   }
   return out;
 }
@@ -40,7 +41,8 @@ Tensor spread_tokens(const Tensor& packed, const PackedTokens& tokens) {
   Tensor padded = Tensor::zeros({tokens.rows, tokens.row_tokens, packed.cols()});
   float* to = padded.mutable_data<float>();
   for (std::size_t t = 0; t < tokens.places.size(); ++t)
-    std::copy_n(packed.row<float>(static_cast<std::int64_t>(t)), packed.cols(), to + tokens.places[t] * packed.cols());
+    std::copy_n(packed.row<float>(static_cast<std::int64_t>(t)), packed.cols(),
+                to + tokens.places[t] * packed.cols());
   return padded;
 }
 
@@ -63,10 +65,14 @@ Tensor silence_empty_rows(const Tensor& rows, const PackedTokens& tokens) {
 
 Tensor spread(const ModelOutput& output, const PackedTokens& tokens) {
   switch (output.spread) {
-    case Spread::kTokens: return spread_tokens(output.value, tokens);
-    case Spread::kToken: return spread_tokens(output.value, tokens).reshaped({tokens.rows, tokens.row_tokens});
-    case Spread::kRows: return silence_empty_rows(output.value, tokens);
-    case Spread::kScalar: break;
+    case Spread::kTokens:
+      return spread_tokens(output.value, tokens);
+    case Spread::kToken:
+      return spread_tokens(output.value, tokens).reshaped({tokens.rows, tokens.row_tokens});
+    case Spread::kRows:
+      return silence_empty_rows(output.value, tokens);
+    case Spread::kScalar:
+      break;
   }
   return output.value;
 }
@@ -78,9 +84,10 @@ Tensor packed_cotangent(const ModelOutput& output, const Tensor& given, const Pa
   if (output.spread == Spread::kTokens) expected = Shape{tokens.rows, tokens.row_tokens, features};
   if (output.spread == Spread::kToken) expected = Shape{tokens.rows, tokens.row_tokens};
   if (given.shape() != expected || given.dtype() != DType::kF32)
-    fail(Errc::kData, "input 'cotangent.{}': found {} {}, expected F32 {}", output.name, dtype_name(given.dtype()),
-         given.shape().text(), expected.text());
-  if (output.spread == Spread::kTokens || output.spread == Spread::kToken) return gather_tokens(given, tokens, features);
+    fail(Errc::kData, "input 'cotangent.{}': found {} {}, expected F32 {}", output.name,
+         dtype_name(given.dtype()), given.shape().text(), expected.text());
+  if (output.spread == Spread::kTokens || output.spread == Spread::kToken)
+    return gather_tokens(given, tokens, features);
   return output.spread == Spread::kRows ? silence_empty_rows(given, tokens) : given;
 }
 
@@ -101,10 +108,12 @@ PackedTokens pack_tokens(const NamedTensors& inputs, const Model& model) {
     const Tensor* t = find(inputs, name);
     if (t == nullptr) return Tensor();
     if (t->shape() != ids.shape())
-      fail(Errc::kData, "forward: {} is {}, expected {} as input_ids", name, t->shape().text(), ids.shape().text());
+      fail(Errc::kData, "forward: {} is {}, expected {} as input_ids", name, t->shape().text(),
+           ids.shape().text());
     return as_int64(name, *t).contiguous();
   };
-  const Tensor mask = optional("attention_mask"), types = optional("token_type_ids"), positions = optional("position_ids");
+  const Tensor mask = optional("attention_mask"), types = optional("token_type_ids"),
+               positions = optional("position_ids");
   std::vector<std::int64_t> lengths, places_in_row;
   for (std::int64_t b = 0; b < packed.rows; ++b) {
     std::int64_t length = 0;
@@ -121,9 +130,9 @@ PackedTokens pack_tokens(const NamedTensors& inputs, const Model& model) {
       };
       packed.ids.push_back(in_table("input_ids", ids.data<std::int64_t>()[place], model.vocabulary()));
       packed.types.push_back(types.defined() ? types.data<std::int64_t>()[place] : 0);
-      places_in_row.push_back(
-          in_table(positions.defined() ? "position_ids" : "position", positions.defined() ? positions.data<std::int64_t>()[place] : t,
-                   model.max_positions()));
+      places_in_row.push_back(in_table(positions.defined() ? "position_ids" : "position",
+                                       positions.defined() ? positions.data<std::int64_t>()[place] : t,
+                                       model.max_positions()));
       packed.places.push_back(place);
       ++length;
     }
@@ -158,14 +167,16 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
   Tape tape;
   std::vector<WeightPtr> parameters = model.parameters();
   if (options.sentence != nullptr)
-    parameters.insert(parameters.end(), options.sentence->parameters().begin(), options.sentence->parameters().end());
+    parameters.insert(parameters.end(), options.sentence->parameters().begin(),
+                      options.sentence->parameters().end());
   for (const WeightPtr& weight : parameters) weight->set_trainable(options.backward);
   std::vector<ModelOutput> outputs;
   {
     const Tape::Recording on(options.backward ? &tape : nullptr);
     outputs = model.run(tokens, known, taps);
     if (options.sentence != nullptr)  // last_hidden_state stands first
-      outputs.push_back({"sentence_embedding", (*options.sentence)(outputs.front().value, tokens.layout), Spread::kRows});
+      outputs.push_back(
+          {"sentence_embedding", (*options.sentence)(outputs.front().value, tokens.layout), Spread::kRows});
   }
   NamedTensors result;
   for (const ModelOutput& output : outputs) result.emplace(output.name, spread(output, tokens));
@@ -176,15 +187,18 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
   }
 
   std::vector<std::pair<Tensor, Tensor>> seeds;
-  const auto loss = std::find_if(outputs.begin(), outputs.end(), [](const auto& o) { return o.name == "loss"; });
+  const auto loss =
+      std::find_if(outputs.begin(), outputs.end(), [](const auto& o) { return o.name == "loss"; });
   if (cotangents.empty()) {
     if (loss == outputs.end())
       fail(Errc::kUsage, "forward: --backward found neither labels nor an input 'cotangent.OUTPUT'");
     seeds.emplace_back(loss->value, Tensor::full(loss->value.shape(), 1.0f));
   } else {
     for (const auto& [name, given] : cotangents) {
-      const auto output = std::find_if(outputs.begin(), outputs.end(), [&name = name](const auto& o) { return o.name == name; });
-      if (output == outputs.end()) fail(Errc::kData, "forward: 'cotangent.{}' names no output of {}", name, model.architecture());
+      const auto output = std::find_if(outputs.begin(), outputs.end(),
+                                       [&name = name](const auto& o) { return o.name == name; });
+      if (output == outputs.end())
+        fail(Errc::kData, "forward: 'cotangent.{}' names no output of {}", name, model.architecture());
       seeds.emplace_back(output->value, packed_cotangent(*output, given, tokens));
     }
   }
@@ -192,7 +206,8 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
   Gradients gradients = tape.backward(std::move(seeds));
   for (const WeightPtr& weight : parameters) {
     Tensor gradient = gradients.take(weight->variable());
-    result.emplace("grad." + weight->name(), gradient.defined() ? gradient.reshaped(weight->shape()) : Tensor::zeros(weight->shape()));
+    result.emplace("grad." + weight->name(),
+                   gradient.defined() ? gradient.reshaped(weight->shape()) : Tensor::zeros(weight->shape()));
     weight->set_trainable(false);
   }
   return result;

@@ -1,4 +1,5 @@
-// What every family is to the rest of the program: named tensors in, named tensors out, on the tape or off it.
+// What every family is to the rest of the program: named tensors in, named tensors out, on the tape or off
+// it.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,10 @@ namespace lyceum {
 
 // How a packed result stands in the padded batch that the caller sees (B rows of T places).
 enum class Spread {
-  kTokens,   // [tokens, F] -> [B, T, F], zeros where nothing was computed
-  kToken,    // [tokens, 1] -> [B, T]
-  kRows,     // [B, F] as it is
-  kScalar,   // [] as it is
+  kTokens,  // [tokens, F] -> [B, T, F], zeros where nothing was computed
+  kToken,   // [tokens, 1] -> [B, T]
+  kRows,    // [B, F] as it is
+  kScalar,  // [] as it is
 };
 struct ModelOutput {
   std::string name;
@@ -45,10 +46,10 @@ class Taps {
 
 // A padded batch, packed: the tokens whose mask is 1, row after row.
 struct PackedTokens {
-  SequenceLayout layout;                // positions: the place in the row unless the caller gave position_ids
-  std::vector<std::int64_t> ids;        // [tokens]
-  std::vector<std::int64_t> types;      // [tokens]
-  std::vector<std::int64_t> places;     // [tokens], row * T + place: where a token stands in the padded batch
+  SequenceLayout layout;             // positions: the place in the row unless the caller gave position_ids
+  std::vector<std::int64_t> ids;     // [tokens]
+  std::vector<std::int64_t> types;   // [tokens]
+  std::vector<std::int64_t> places;  // [tokens], row * T + place: where a token stands in the padded batch
   std::int64_t rows = 0, row_tokens = 0;  // B, T
 };
 
@@ -63,9 +64,10 @@ class Model {
   // What run() reads of its inputs besides the tokens: labels and their like.
   virtual std::vector<std::string> label_inputs() const { return {}; }
 
-  // The class of the checkpoint: its outputs under the reference's names, and `loss` when its labels are among
-  // `inputs` (padded, as the caller gave them). Ops record when a tape does.
-  virtual std::vector<ModelOutput> run(const PackedTokens& tokens, const NamedTensors& inputs, Taps& taps) const = 0;
+  // The class of the checkpoint: its outputs under the reference's names, and `loss` when its labels are
+  // among `inputs` (padded, as the caller gave them). Ops record when a tape does.
+  virtual std::vector<ModelOutput> run(const PackedTokens& tokens, const NamedTensors& inputs,
+                                       Taps& taps) const = 0;
 
   // The body alone: [tokens, width] of the last layer.
   virtual Tensor encode(const PackedTokens& tokens) const = 0;
@@ -75,6 +77,7 @@ class Model {
 };
 
 // labels I64 [B, T] at the packed tokens' places; for losses over tokens.
-std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens, const std::string& name);
+std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens,
+                                        const std::string& name);
 
 }  // namespace lyceum

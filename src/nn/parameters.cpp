@@ -8,7 +8,8 @@ namespace lyceum {
 
 bool Parameters::has(const std::string& name) const { return checkpoint_->find(name) != nullptr; }
 
-WeightPtr Parameters::take(std::initializer_list<std::string> names, const Shape& shape, Orientation orientation) {
+WeightPtr Parameters::take(std::initializer_list<std::string> names, const Shape& shape,
+                           Orientation orientation) {
   const std::string* chosen = names.begin();
   for (const std::string& name : names)
     if (has(name)) {
@@ -17,7 +18,8 @@ WeightPtr Parameters::take(std::initializer_list<std::string> names, const Shape
     }
   if (const auto it = by_name_.find(*chosen); it != by_name_.end()) {
     if (it->second->shape() != shape)
-      fail(Errc::kData, "tensor '{}': found {}, expected {}", *chosen, it->second->shape().text(), shape.text());
+      fail(Errc::kData, "tensor '{}': found {}, expected {}", *chosen, it->second->shape().text(),
+           shape.text());
     return it->second;
   }
   auto weight = std::make_shared<Weight>(*chosen, checkpoint_->take(*chosen, shape), orientation);

@@ -16,8 +16,8 @@ class Parameters {
  public:
   explicit Parameters(const Checkpoint& checkpoint) : checkpoint_(&checkpoint) {}
 
-  // The tensor that stands in the file under the first of these names that it has. Throws Errc::kData when none is
-  // there or the shape is another; the message names the file.
+  // The tensor that stands in the file under the first of these names that it has. Throws Errc::kData when
+  // none is there or the shape is another; the message names the file.
   WeightPtr take(std::initializer_list<std::string> names, const Shape& shape,
                  Orientation orientation = Orientation::kOutputsInputs);
   WeightPtr take(const std::string& name, const Shape& shape) { return take({name}, shape); }

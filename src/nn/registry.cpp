@@ -23,19 +23,23 @@ LoadedModel load_model(const ModelFolder& folder) {
   const Json json = parse_json(text, file.string());
   const JsonFields f(json, file.string());
   const std::string type = f.text("model_type", "");
-  const std::vector<std::string> classes = f.has("architectures") ? f.texts("architectures") : std::vector<std::string>();
+  const std::vector<std::string> classes =
+      f.has("architectures") ? f.texts("architectures") : std::vector<std::string>();
   std::string known;
   for (const Family& family : families()) {
     for (const std::string& name : family.model_types) known += (known.empty() ? "" : ", ") + name;
-    const bool by_type = std::find(family.model_types.begin(), family.model_types.end(), type) != family.model_types.end();
+    const bool by_type =
+        std::find(family.model_types.begin(), family.model_types.end(), type) != family.model_types.end();
     const auto has_class = [&](const std::string& name) {
-      return std::find(family.architectures.begin(), family.architectures.end(), name) != family.architectures.end();
+      return std::find(family.architectures.begin(), family.architectures.end(), name) !=
+             family.architectures.end();
     };
     if (!by_type && !(type.empty() && !classes.empty() && has_class(classes[0]))) continue;
     if (!classes.empty() && !has_class(classes[0])) {
       std::string there;
       for (const std::string& name : family.architectures) there += (there.empty() ? "" : ", ") + name;
-      fail(Errc::kUnsupported, "{}: 'architectures': found '{}', expected one of: {}", f.where(), classes[0], there);
+      fail(Errc::kUnsupported, "{}: 'architectures': found '{}', expected one of: {}", f.where(), classes[0],
+           there);
     }
     const Checkpoint checkpoint = Checkpoint::open(folder);
     LoadedModel loaded;

@@ -16,7 +16,8 @@ struct Family {
   std::vector<std::string> model_types;    // config.json's model_type
   std::vector<std::string> architectures;  // config.json's architectures[0]
   // Throws what the family's configuration and weights give reason for.
-  std::unique_ptr<Model> (*load)(const std::string& config_json, const std::string& where, const Checkpoint& checkpoint);
+  std::unique_ptr<Model> (*load)(const std::string& config_json, const std::string& where,
+                                 const Checkpoint& checkpoint);
 };
 
 class FamilyRegistry {

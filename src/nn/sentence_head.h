@@ -11,12 +11,14 @@ namespace lyceum {
 
 class SentenceHead {
  public:
-  // `width` of the encoder. Reads the weights of dense modules. Throws Errc::kData when widths do not follow one another.
+  // `width` of the encoder. Reads the weights of dense modules. Throws Errc::kData when widths do not follow
+  // one another.
   SentenceHead(const ModelFolder& folder, const SentencePipeline& pipeline, std::int64_t width);
 
-  // hidden [T, C] -> [B, width()]. prompt_tokens: how many tokens at the front of each sequence belong to the prompt (pooling
-  // leaves them out when its configuration says so); empty: none.
-  Tensor operator()(const Tensor& hidden, const SequenceLayout& layout, std::span<const std::int64_t> prompt_tokens = {}) const;
+  // hidden [T, C] -> [B, width()]. prompt_tokens: how many tokens at the front of each sequence belong to the
+  // prompt (pooling leaves them out when its configuration says so); empty: none.
+  Tensor operator()(const Tensor& hidden, const SequenceLayout& layout,
+                    std::span<const std::int64_t> prompt_tokens = {}) const;
 
   std::int64_t width() const noexcept { return width_; }
   bool is_normalized() const noexcept;

@@ -19,19 +19,20 @@ SequenceLayout SequenceLayout::from_lengths(std::span<const std::int64_t> length
   return from(lengths, std::move(positions), std::move(ids));
 }
 
-SequenceLayout SequenceLayout::from(std::span<const std::int64_t> lengths, std::vector<std::int64_t> positions,
-                                    std::vector<std::uint64_t> ids) {
+SequenceLayout SequenceLayout::from(std::span<const std::int64_t> lengths,
+                                    std::vector<std::int64_t> positions, std::vector<std::uint64_t> ids) {
   auto data = std::make_shared<Data>();
   for (const std::int64_t length : lengths) {
     if (length < 0) fail(Errc::kData, "sequence layout: found the length {}, expected 0 or more", length);
     constexpr std::int64_t kLimit = std::int64_t{1} << 62;
-    if (length > kLimit - data->offsets.back()) fail(Errc::kData, "sequence layout: found more than 2^62 tokens");
+    if (length > kLimit - data->offsets.back())
+      fail(Errc::kData, "sequence layout: found more than 2^62 tokens");
     data->offsets.push_back(data->offsets.back() + length);
     data->longest = std::max(data->longest, length);
   }
   if (static_cast<std::int64_t>(positions.size()) != data->offsets.back() || ids.size() != lengths.size())
-    fail(Errc::kData, "sequence layout: found {} positions and {} ids, expected {} and {}", positions.size(), ids.size(),
-         data->offsets.back(), lengths.size());
+    fail(Errc::kData, "sequence layout: found {} positions and {} ids, expected {} and {}", positions.size(),
+         ids.size(), data->offsets.back(), lengths.size());
   data->positions = std::move(positions);
   data->ids = std::move(ids);
   SequenceLayout layout;

@@ -24,7 +24,9 @@ class SequenceLayout {
   std::int64_t end(std::int64_t s) const noexcept { return data_->offsets[static_cast<std::size_t>(s) + 1]; }
   std::int64_t length(std::int64_t s) const noexcept { return end(s) - begin(s); }
   std::int64_t longest() const noexcept { return data_->longest; }
-  std::span<const std::int64_t> offsets() const noexcept { return data_->offsets; }  // sequences + 1, the first is 0
+  std::span<const std::int64_t> offsets() const noexcept {
+    return data_->offsets;
+  }  // sequences + 1, the first is 0
   std::span<const std::int64_t> positions() const noexcept { return data_->positions; }
   std::span<const std::uint64_t> ids() const noexcept { return data_->ids; }
 

@@ -65,7 +65,8 @@ void Legend::reject(std::string_view name, const Shape& shape, std::string_view 
     if (word.letter == 0) continue;
     expected += word.letter;
     if (const Slot& s = slot(word.letter); s.size >= 0 && s.source != name)
-      bound += fmt::format("{} {} = {} as bound by {}", bound.empty() ? " with" : ",", word.letter, s.size, s.source);
+      bound += fmt::format("{} {} = {} as bound by {}", bound.empty() ? " with" : ",", word.letter, s.size,
+                           s.source);
   }
   fail(Errc::kData, "{}: {} is {}, expected {}]{}", where_, name, shape.text(), expected, bound);
 }

@@ -24,7 +24,9 @@ class Shape {
     return sizes_[static_cast<std::size_t>(i < 0 ? i + dims_ : i)];
   }
   std::int64_t elements() const noexcept { return elements_; }
-  std::span<const std::int64_t> sizes() const noexcept { return {sizes_.data(), static_cast<std::size_t>(dims_)}; }
+  std::span<const std::int64_t> sizes() const noexcept {
+    return {sizes_.data(), static_cast<std::size_t>(dims_)};
+  }
   std::string text() const;  // "[2, 3]"
 
   bool operator==(const Shape& other) const noexcept {

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t kHuge = std::size_t{2} << 20;
 
-// Blocks come in sizes 2^k (1 + i/4): at most a quarter is wasted, and neighbours in size find each other again.
+// Blocks come in sizes 2^k (1 + i/4): at most a quarter is wasted, and neighbours in size find each other
+// again.
 std::size_t block_size(std::size_t bytes) {
   if (bytes <= 256) return 256;
   std::size_t power = 256;
@@ -94,10 +95,12 @@ void trim_memory() noexcept { pool().trim(); }
 
 std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
   std::shared_ptr<Storage> storage(new Storage);
-  const bool possible = bytes <= std::size_t{1} << 46;  // what a process can address; far above, block_size would wrap
+  const bool possible = bytes <= std::size_t{1}
+                                     << 46;  // what a process can address; far above, block_size would wrap
   const std::size_t block = possible ? block_size(bytes) : 0;
   void* data = possible ? pool().take(block) : nullptr;
-  if (data == nullptr) fail(Errc::kLimit, "memory: found no room for {} bytes. Fix: a smaller batch or model.", bytes);
+  if (data == nullptr)
+    fail(Errc::kLimit, "memory: found no room for {} bytes. Fix: a smaller batch or model.", bytes);
   storage->data_ = static_cast<const std::byte*>(data);
   storage->bytes_ = bytes;
   storage->block_bytes_ = block;

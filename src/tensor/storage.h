@@ -9,8 +9,8 @@
 
 namespace lyceum {
 
-// The pool keeps freed blocks for the next tensor of about that size, so that a forward pass allocates from the
-// system once. Blocks are aligned to 64 bytes; those of 2 MiB and more ask for huge pages.
+// The pool keeps freed blocks for the next tensor of about that size, so that a forward pass allocates from
+// the system once. Blocks are aligned to 64 bytes; those of 2 MiB and more ask for huge pages.
 struct MemoryUse {
   std::uint64_t live_bytes = 0;  // in tensors now
   std::uint64_t peak_bytes = 0;  // the most there were since reset_peak_memory()
@@ -22,9 +22,11 @@ void trim_memory() noexcept;  // gives the kept blocks back
 
 class Storage {
  public:
-  static std::shared_ptr<Storage> allocate(std::size_t bytes);  // uninitialised; Errc::kLimit when there is no memory
+  static std::shared_ptr<Storage> allocate(
+      std::size_t bytes);  // uninitialised; Errc::kLimit when there is no memory
   // [begin, begin + bytes) of the file; the caller has checked the bounds.
-  static std::shared_ptr<Storage> mapped(std::shared_ptr<const MappedFile> file, std::size_t begin, std::size_t bytes);
+  static std::shared_ptr<Storage> mapped(std::shared_ptr<const MappedFile> file, std::size_t begin,
+                                         std::size_t bytes);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;

@@ -28,7 +28,8 @@ void Gradients::add(Variable variable, Tensor gradient) {
     return;
   }
   if (sum.shape() != gradient.shape())
-    fail(Errc::kInternal, "gradient: found {} after {} for one variable", gradient.shape().text(), sum.shape().text());
+    fail(Errc::kInternal, "gradient: found {} after {} for one variable", gradient.shape().text(),
+         sum.shape().text());
   // The first contribution may be shared with another variable (a residual): never write to it.
   Tensor total = Tensor::empty(sum.shape());
   float* out = total.mutable_data<float>();
@@ -76,7 +77,8 @@ Gradients Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cota
   Gradients gradients;
   for (auto& [output, cotangent] : outputs_and_cotangents) {
     if (output.shape() != cotangent.shape())
-      fail(Errc::kData, "backward: the cotangent is {}, expected {}", cotangent.shape().text(), output.shape().text());
+      fail(Errc::kData, "backward: the cotangent is {}, expected {}", cotangent.shape().text(),
+           output.shape().text());
     if (output.variable() != 0) gradients.add(output.variable(), cotangent);
   }
   outputs_and_cotangents.clear();
@@ -97,7 +99,8 @@ Gradients Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cota
 }
 
 Gradients Tape::backward(const Tensor& scalar) {
-  if (scalar.elements() != 1) fail(Errc::kData, "backward: found {}, expected one number", scalar.shape().text());
+  if (scalar.elements() != 1)
+    fail(Errc::kData, "backward: found {}, expected one number", scalar.shape().text());
   return backward({{scalar, Tensor::full(scalar.shape(), 1.0f)}});
 }
 

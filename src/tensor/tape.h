@@ -34,9 +34,10 @@ class Gradients {
 // What a note sees on the way back.
 class BackwardPass {
  public:
-  BackwardPass(Gradients& gradients, std::vector<Tensor> outputs) : gradients_(&gradients), outputs_(std::move(outputs)) {}
-  // The cotangent of the i-th output (f32, contiguous). Not defined() when nothing came back through it; a note runs
-  // only if at least one is.
+  BackwardPass(Gradients& gradients, std::vector<Tensor> outputs)
+      : gradients_(&gradients), outputs_(std::move(outputs)) {}
+  // The cotangent of the i-th output (f32, contiguous). Not defined() when nothing came back through it; a
+  // note runs only if at least one is.
   const Tensor& cotangent(std::size_t i = 0) const { return outputs_[i]; }
   void add(const Tensor& input, Tensor gradient) {  // ignored for constants
     if (input.variable() != 0) gradients_->add(input.variable(), std::move(gradient));
@@ -76,7 +77,8 @@ class Tape {
   // Makes `outputs` variables and keeps the note. `op` is a literal.
   void record(std::string_view op, std::initializer_list<Tensor*> outputs, Note note);
 
-  // Gradients of sum over i of <cotangent_i, output_i>. Notes are dropped as they are used: one call per recording.
+  // Gradients of sum over i of <cotangent_i, output_i>. Notes are dropped as they are used: one call per
+  // recording.
   Gradients backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents);
   Gradients backward(const Tensor& scalar);  // cotangent 1
   std::size_t notes() const noexcept { return notes_.size(); }

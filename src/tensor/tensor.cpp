@@ -54,7 +54,8 @@ Tensor Tensor::full(Shape shape, float value) {
 template <class T>
 Tensor Tensor::of(Shape shape, std::span<const T> values) {
   if (static_cast<std::int64_t>(values.size()) != shape.elements())
-    fail(Errc::kData, "tensor: found {} values, expected {} for the shape {}", values.size(), shape.elements(), shape.text());
+    fail(Errc::kData, "tensor: found {} values, expected {} for the shape {}", values.size(),
+         shape.elements(), shape.text());
   Tensor t = empty(shape, DTypeOf<T>::value);
   if (!values.empty()) std::memcpy(t.mutable_raw(), values.data(), values.size_bytes());
   return t;
@@ -86,13 +87,14 @@ std::size_t Tensor::bytes() const noexcept { return byte_count(shape_, type_); }
 void Tensor::check_type(DType wanted) const {
   if (!defined()) fail(Errc::kInternal, "tensor: used before it was given a value");
   if (wanted != type_)
-    fail(Errc::kInternal, "tensor {}: found {}, expected {}", shape_.text(), dtype_name(type_), dtype_name(wanted));
+    fail(Errc::kInternal, "tensor {}: found {}, expected {}", shape_.text(), dtype_name(type_),
+         dtype_name(wanted));
 }
 
 Tensor Tensor::reshaped(Shape shape) const {
   if (shape.elements() != elements() || !is_contiguous())
-    fail(Errc::kInternal, "reshape: found {}{}, expected a contiguous tensor of {} elements for {}", shape_.text(),
-         is_contiguous() ? "" : " with a row stride", shape.elements(), shape.text());
+    fail(Errc::kInternal, "reshape: found {}{}, expected a contiguous tensor of {} elements for {}",
+         shape_.text(), is_contiguous() ? "" : " with a row stride", shape.elements(), shape.text());
   return over(storage_, offset_, shape, type_);
 }
 
@@ -111,7 +113,8 @@ Tensor Tensor::columns(std::int64_t begin, std::int64_t end) const {
 
 Tensor Tensor::row_range(std::int64_t begin, std::int64_t end) const {
   if (begin < 0 || begin > end || shape_.dims() == 0 || end > dim(0))
-    fail(Errc::kInternal, "rows: found [{}, {}), expected a part of the first dimension of {}", begin, end, shape_.text());
+    fail(Errc::kInternal, "rows: found [{}, {}), expected a part of the first dimension of {}", begin, end,
+         shape_.text());
   const std::int64_t inner = dim(0) == 0 ? 0 : rows_ / dim(0);
   std::array<std::int64_t, Shape::kMaxDims> sizes{};
   std::copy(shape_.sizes().begin(), shape_.sizes().end(), sizes.begin());

@@ -1,7 +1,8 @@
-// A tensor: typed, shaped bytes that copies share, and the variable it stands for while gradients are recorded.
+// A tensor: typed, shaped bytes that copies share, and the variable it stands for while gradients are
+// recorded.
 //
-// The last dimension is contiguous; rows (everything before it) are row_stride() elements apart, so that the query,
-// key and value parts of one fused product are views of it.
+// The last dimension is contiguous; rows (everything before it) are row_stride() elements apart, so that the
+// query, key and value parts of one fused product are views of it.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,8 @@ class Tensor {
   static Tensor full(Shape shape, float value);
   template <class T>
   static Tensor of(Shape shape, std::span<const T> values);  // a copy; Errc::kData when the counts differ
-  // A view of bytes that exist; the caller has checked that they are enough and aligned or read as bytes only.
+  // A view of bytes that exist; the caller has checked that they are enough and aligned or read as bytes
+  // only.
   static Tensor over(std::shared_ptr<Storage> storage, std::size_t offset_bytes, Shape shape, DType type);
 
   bool defined() const noexcept { return storage_ != nullptr; }
@@ -42,25 +44,47 @@ class Tensor {
   std::size_t bytes() const noexcept;  // of the elements; sub-byte formats rounded up
 
   // The first element. Throws Errc::kInternal when T is not the tensor's type.
-  template <class T> const T* data() const { check_type(DTypeOf<T>::value); return reinterpret_cast<const T*>(raw()); }
-  template <class T> T* mutable_data() { check_type(DTypeOf<T>::value); return reinterpret_cast<T*>(mutable_raw()); }
-  template <class T> const T* row(std::int64_t r) const { return data<T>() + r * row_stride_; }
-  template <class T> T* mutable_row(std::int64_t r) { return mutable_data<T>() + r * row_stride_; }
-  template <class T> std::vector<T> values() const;  // a copy in row-major order
+  template <class T>
+  const T* data() const {
+    check_type(DTypeOf<T>::value);
+    return reinterpret_cast<const T*>(raw());
+  }
+  template <class T>
+  T* mutable_data() {
+    check_type(DTypeOf<T>::value);
+    return reinterpret_cast<T*>(mutable_raw());
+  }
+  template <class T>
+  const T* row(std::int64_t r) const {
+    return data<T>() + r * row_stride_;
+  }
+  template <class T>
+  T* mutable_row(std::int64_t r) {
+    return mutable_data<T>() + r * row_stride_;
+  }
+  template <class T>
+  std::vector<T> values() const;  // a copy in row-major order
   const std::byte* raw() const noexcept { return storage_->data() + offset_; }
   std::byte* mutable_raw() { return storage_->mutable_data() + offset_; }
   const std::shared_ptr<Storage>& storage() const noexcept { return storage_; }
 
   // Views; they share the bytes and are constants for the tape (ops that record views live in ops/).
-  Tensor reshaped(Shape shape) const;                                 // contiguous tensors only
-  Tensor columns(std::int64_t begin, std::int64_t end) const;         // [.., end - begin]
-  Tensor row_range(std::int64_t begin, std::int64_t end) const;       // of the first dimension
-  Tensor contiguous() const;                                          // itself, or a copy
+  Tensor reshaped(Shape shape) const;                            // contiguous tensors only
+  Tensor columns(std::int64_t begin, std::int64_t end) const;    // [.., end - begin]
+  Tensor row_range(std::int64_t begin, std::int64_t end) const;  // of the first dimension
+  Tensor contiguous() const;                                     // itself, or a copy
   Tensor clone() const;
 
   Variable variable() const noexcept { return variable_; }
-  Tensor& set_variable(Variable variable) noexcept { variable_ = variable; return *this; }
-  Tensor detached() const { Tensor t = *this; t.variable_ = 0; return t; }
+  Tensor& set_variable(Variable variable) noexcept {
+    variable_ = variable;
+    return *this;
+  }
+  Tensor detached() const {
+    Tensor t = *this;
+    t.variable_ = 0;
+    return t;
+  }
 
  private:
   void check_type(DType wanted) const;

@@ -11,7 +11,8 @@ bool has(char32_t c, unicode::Flag flag) { return (unicode::flags(c) & flag) != 
 
 }  // namespace
 
-AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, bool normalized, const Normalizer* normalizer) {
+AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, bool normalized,
+                         const Normalizer* normalizer) {
   for (const AddedToken& token : tokens) {
     if (token.normalized != normalized) continue;
     Characters content = to_characters(token.content);
@@ -39,12 +40,14 @@ std::vector<AddedTokens::Part> AddedTokens::cut(const Characters& text, bool par
   std::vector<Part> parts;
   std::size_t done = 0;  // everything before it stands in parts
   for (std::size_t at = 0; at < text.size();) {
-    auto it = std::lower_bound(tokens_.begin(), tokens_.end(), text[at].code, [](const Entry& e, char32_t c) { return e.content[0].code < c; });
+    auto it = std::lower_bound(tokens_.begin(), tokens_.end(), text[at].code,
+                               [](const Entry& e, char32_t c) { return e.content[0].code < c; });
     const Entry* found = nullptr;
     for (; it != tokens_.end() && it->content[0].code == text[at].code && found == nullptr; ++it) {
       if (at + it->content.size() > text.size()) continue;
-      const bool equal = std::equal(it->content.begin(), it->content.end(), text.begin() + static_cast<std::ptrdiff_t>(at),
-                                    [](const auto& a, const auto& b) { return a.code == b.code; });
+      const bool equal =
+          std::equal(it->content.begin(), it->content.end(), text.begin() + static_cast<std::ptrdiff_t>(at),
+                     [](const auto& a, const auto& b) { return a.code == b.code; });
       if (equal) found = &*it;
     }
     if (found == nullptr) {
@@ -55,7 +58,9 @@ std::vector<AddedTokens::Part> AddedTokens::cut(const Characters& text, bool par
     at = end;
     const AddedToken& token = found->token;
     if (token.special && !parse_special) continue;
-    if (token.single_word && ((begin > 0 && has(text[begin - 1].code, unicode::kWord)) || (end < text.size() && has(text[end].code, unicode::kWord)))) continue;
+    if (token.single_word && ((begin > 0 && has(text[begin - 1].code, unicode::kWord)) ||
+                              (end < text.size() && has(text[end].code, unicode::kWord))))
+      continue;
     if (token.lstrip)
       while (begin > done && has(text[begin - 1].code, unicode::kSpace)) --begin;
     if (token.rstrip)

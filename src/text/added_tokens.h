@@ -27,8 +27,8 @@ class AddedTokens {
   bool may_occur(std::string_view text) const noexcept;
 
   struct Part {
-    std::size_t begin, end;           // characters
-    const AddedToken* token;          // null: text between tokens
+    std::size_t begin, end;   // characters
+    const AddedToken* token;  // null: text between tokens
   };
   std::vector<Part> cut(const Characters& text, bool parse_special) const;
 
@@ -37,7 +37,7 @@ class AddedTokens {
     Characters content;
     AddedToken token;
   };
-  std::vector<Entry> tokens_;           // by first character, then longest first
+  std::vector<Entry> tokens_;  // by first character, then longest first
   std::array<bool, 256> first_bytes_{};
 };
 

@@ -37,8 +37,10 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 }  // namespace
 
 void clean_up_spaces(std::string& text) {
-  static const std::pair<const char*, const char*> kRules[] = {  // in the reference's order
-      {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  static const std::pair<const char*, const char*> kRules[] = {
+      // in the reference's order
+      {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+      {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kRules) replace_all(text, from, to);
 }
 
@@ -49,7 +51,8 @@ DecoderPtr word_piece_decoder(std::string prefix, bool cleanup) {
       if (i > 0) token = token.starts_with(prefix) ? token.substr(prefix.size()) : " " + token;
       if (!cleanup) continue;
       clean_up_spaces(token);
-      replace_all(token, " do not", " don't");  // this decoder's own rule; no other rule's result can take part in it
+      replace_all(token, " do not",
+                  " don't");  // this decoder's own rule; no other rule's result can take part in it
     }
   });
 }
@@ -71,25 +74,28 @@ DecoderPtr replace_decoder(std::string pattern, std::string content) {
 DecoderPtr strip_decoder(std::string content, std::size_t start, std::size_t stop) {
   return make([content = std::move(content), start, stop](std::vector<std::string>& tokens) {
     for (std::string& token : tokens) {
-      for (std::size_t i = 0; i < start && !content.empty() && token.starts_with(content); ++i) token.erase(0, content.size());
-      for (std::size_t i = 0; i < stop && !content.empty() && token.ends_with(content); ++i) token.resize(token.size() - content.size());
+      for (std::size_t i = 0; i < start && !content.empty() && token.starts_with(content); ++i)
+        token.erase(0, content.size());
+      for (std::size_t i = 0; i < stop && !content.empty() && token.ends_with(content); ++i)
+        token.resize(token.size() - content.size());
     }
   });
 }
 
 DecoderPtr decoder_sequence(std::vector<DecoderPtr> parts) {
-  return make([all = std::make_shared<std::vector<DecoderPtr>>(std::move(parts))](std::vector<std::string>& tokens) {
-    const auto size = [&] {
-      std::size_t sum = 0;
-      for (const std::string& token : tokens) sum += token.size();
-      return sum;
-    };
-    const std::size_t before = size();
-    for (const DecoderPtr& part : *all) {
-      part->apply(tokens);
-      check_growth(before, size());
-    }
-  });
+  return make(
+      [all = std::make_shared<std::vector<DecoderPtr>>(std::move(parts))](std::vector<std::string>& tokens) {
+        const auto size = [&] {
+          std::size_t sum = 0;
+          for (const std::string& token : tokens) sum += token.size();
+          return sum;
+        };
+        const std::size_t before = size();
+        for (const DecoderPtr& part : *all) {
+          part->apply(tokens);
+          check_growth(before, size());
+        }
+      });
 }
 
 }  // namespace lyceum

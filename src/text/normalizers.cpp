@@ -83,7 +83,9 @@ Characters to_characters(std::string_view text) {
 
 void check_growth(std::size_t before, std::size_t size) {
   if (size > 64 * before + 1'000'000)
-    fail(Errc::kLimit, "tokenizer: its replacements make {} characters of a text of {}, more than 64 times as many", size, before);
+    fail(Errc::kLimit,
+         "tokenizer: its replacements make {} characters of a text of {}, more than 64 times as many", size,
+         before);
 }
 
 NormalizerPtr bert_normalizer(const BertNormalizerOptions& o) {
@@ -104,7 +106,9 @@ NormalizerPtr unicode_normalizer(unicode::Form form) {
 NormalizerPtr lowercase_normalizer() { return make(to_lower); }
 NormalizerPtr strip_accents_normalizer() {
   return make([](Characters& text) {
-    std::erase_if(text, [](const Char& c) { return has(c.code, unicode::kMark) || has(c.code, unicode::kSpacingMark); });
+    std::erase_if(text, [](const Char& c) {
+      return has(c.code, unicode::kMark) || has(c.code, unicode::kSpacingMark);
+    });
   });
 }
 

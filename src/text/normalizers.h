@@ -14,8 +14,8 @@ namespace lyceum {
 using Characters = std::vector<unicode::Char>;
 Characters to_characters(std::string_view text);
 
-// A tokenizer.json may replace letters by words, again and again. Errc::kLimit when `size` is more than text of so many
-// characters can grow to in earnest: 64 times, and a million beside.
+// A tokenizer.json may replace letters by words, again and again. Errc::kLimit when `size` is more than text
+// of so many characters can grow to in earnest: 64 times, and a million beside.
 void check_growth(std::size_t before, std::size_t size);
 
 class Normalizer {

@@ -17,7 +17,8 @@ struct PostProcessor {
   std::vector<TemplatePiece> single{{.sequence = 0}}, pair{{.sequence = 0}, {.sequence = 1, .type_id = 1}};
   std::int64_t added(bool is_pair) const noexcept {
     std::int64_t count = 0;
-    for (const TemplatePiece& piece : is_pair ? pair : single) count += static_cast<std::int64_t>(piece.ids.size());
+    for (const TemplatePiece& piece : is_pair ? pair : single)
+      count += static_cast<std::int64_t>(piece.ids.size());
     return count;
   }
 };

@@ -12,12 +12,14 @@ bool has(char32_t c, int flags) { return (unicode::flags(c) & flags) != 0; }
 // The parts of one piece, characters that match standing apart as the behaviour says.
 template <class Match>
 void split_piece(const Characters& piece, SplitBehavior behavior, Match match, std::vector<Characters>& out) {
-  bool previous = false, open = false;  // whether the last character matched; whether the last part may still grow
+  bool previous = false,
+       open = false;  // whether the last character matched; whether the last part may still grow
   for (const Char& c : piece) {
     const bool matched = match(c.code);
     bool joins = open && matched == previous && (!matched || behavior == SplitBehavior::kContiguous);
     if (behavior == SplitBehavior::kMergedWithPrevious) joins = open && !previous;
-    if (behavior == SplitBehavior::kMergedWithNext) joins = open && (previous || !matched) && !(previous && matched);
+    if (behavior == SplitBehavior::kMergedWithNext)
+      joins = open && (previous || !matched) && !(previous && matched);
     previous = matched;
     if (matched && behavior == SplitBehavior::kRemoved) {
       open = false;
@@ -49,7 +51,9 @@ PreTokenizerPtr make(F f) {
 
 template <class Match>
 PreTokenizerPtr split_on(SplitBehavior behavior, Match match) {
-  return make([behavior, match](const Characters& piece, std::vector<Characters>& out) { split_piece(piece, behavior, match, out); });
+  return make([behavior, match](const Characters& piece, std::vector<Characters>& out) {
+    split_piece(piece, behavior, match, out);
+  });
 }
 
 class Sequence final : public PreTokenizer {
@@ -88,13 +92,16 @@ PreTokenizerPtr whitespace_pre_tokenizer() {
 }
 
 PreTokenizerPtr digits_pre_tokenizer(bool individual) {
-  return split_on(individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous, [](char32_t c) { return has(c, unicode::kNumeric); });
+  return split_on(individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous,
+                  [](char32_t c) { return has(c, unicode::kNumeric); });
 }
 
 PreTokenizerPtr delimiter_pre_tokenizer(char32_t delimiter) {
   return split_on(SplitBehavior::kRemoved, [delimiter](char32_t c) { return c == delimiter; });
 }
 
-PreTokenizerPtr pre_tokenizer_sequence(std::vector<PreTokenizerPtr> parts) { return std::make_unique<Sequence>(std::move(parts)); }
+PreTokenizerPtr pre_tokenizer_sequence(std::vector<PreTokenizerPtr> parts) {
+  return std::make_unique<Sequence>(std::move(parts));
+}
 
 }  // namespace lyceum

@@ -18,8 +18,8 @@ class PreTokenizer {
 };
 using PreTokenizerPtr = std::unique_ptr<const PreTokenizer>;
 
-PreTokenizerPtr bert_pre_tokenizer();         // white space goes, punctuation stands alone
-PreTokenizerPtr whitespace_pre_tokenizer();   // \w+|[^\w\s]+
+PreTokenizerPtr bert_pre_tokenizer();        // white space goes, punctuation stands alone
+PreTokenizerPtr whitespace_pre_tokenizer();  // \w+|[^\w\s]+
 PreTokenizerPtr whitespace_split_pre_tokenizer();
 PreTokenizerPtr punctuation_pre_tokenizer(SplitBehavior behavior);
 PreTokenizerPtr digits_pre_tokenizer(bool individual);

@@ -1,4 +1,5 @@
-// The model of a tokenizer: from a normalised word to pieces of the vocabulary. Byte-level BPE and Unigram are further ones.
+// The model of a tokenizer: from a normalised word to pieces of the vocabulary. Byte-level BPE and Unigram
+// are further ones.
 #pragma once
 
 #include <cstdint>

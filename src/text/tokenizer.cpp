@@ -15,7 +15,8 @@ namespace lyceum {
 Tokenizer::Tokenizer() : impl_(std::make_unique<Impl>()) {}
 Tokenizer::~Tokenizer() = default;
 
-std::shared_ptr<const Tokenizer> TokenizerBuilder::build(const std::map<std::int32_t, std::string>& vocabulary, const std::string& what) {
+std::shared_ptr<const Tokenizer> TokenizerBuilder::build(
+    const std::map<std::int32_t, std::string>& vocabulary, const std::string& what) {
   static std::atomic<std::uint64_t> serial{0};
   Tokenizer::Impl& p = parts();
   p.serial = ++serial;
@@ -23,7 +24,8 @@ std::shared_ptr<const Tokenizer> TokenizerBuilder::build(const std::map<std::int
   for (const AddedToken& token : p.added) most = std::max(most, token.id);
   // ids may have holes, but a hostile file must not make the table large
   if (static_cast<std::size_t>(most) + 1 > 4 * (vocabulary.size() + p.added.size()) + 65536)
-    fail(Errc::kFormat, "{}: found the id {} among {} tokens, expected ids without large holes", what, most, vocabulary.size());
+    fail(Errc::kFormat, "{}: found the id {} among {} tokens, expected ids without large holes", what, most,
+         vocabulary.size());
   const auto size = static_cast<std::size_t>(most + 1);
   p.tokens.resize(size);
   p.known.assign(size, 0);
@@ -53,7 +55,8 @@ std::shared_ptr<const Tokenizer> TokenizerBuilder::build(const std::map<std::int
     for (const TemplatePiece& piece : *pieces)
       for (const std::int32_t id : piece.ids)
         if (id < 0 || id > most || !p.known[static_cast<std::size_t>(id)])
-          fail(Errc::kFormat, "{}: 'post_processor' names the id {}, which is not in the vocabulary", what, id);
+          fail(Errc::kFormat, "{}: 'post_processor' names the id {}, which is not in the vocabulary", what,
+               id);
   return tokenizer_;
 }
 
@@ -120,9 +123,11 @@ AsciiTable ascii_table(const BertNormalizerOptions& o) {
 
 }  // namespace
 
-// BertNormalizer, BertPreTokenizer and WordPiece in one pass over the bytes. Returns false, with nothing appended, when the text
-// holds what only the plain road gets right: characters that canonical order may move, or controls kept as characters.
-bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool with_offsets, Encoding& out) const {
+// BertNormalizer, BertPreTokenizer and WordPiece in one pass over the bytes. Returns false, with nothing
+// appended, when the text holds what only the plain road gets right: characters that canonical order may
+// move, or controls kept as characters.
+bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool with_offsets,
+                                Encoding& out) const {
   static thread_local WordCache cache;
   static thread_local Word word;
   static thread_local std::vector<Piece> pieces;
@@ -144,10 +149,12 @@ bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool 
     const std::size_t length = word.bytes.size();
     const bool cached = length <= sizeof(WordCache::Entry::bytes);
     WordCache::Entry* entry = cached ? &cache.slot(serial, word.hash) : nullptr;
-    if (entry != nullptr && entry->hash == word.hash && entry->length == length && std::memcmp(entry->bytes, word.bytes.data(), length) == 0) {
+    if (entry != nullptr && entry->hash == word.hash && entry->length == length &&
+        std::memcmp(entry->bytes, word.bytes.data(), length) == 0) {
       std::size_t begin = 0;
       for (std::size_t i = 0; i < entry->count; ++i) {
-        append_piece(entry->ids[i], with_offsets ? word.begins[begin] : 0, with_offsets ? word.ends[entry->ends[i] - 1u] : 0, with_offsets, out);
+        append_piece(entry->ids[i], with_offsets ? word.begins[begin] : 0,
+                     with_offsets ? word.ends[entry->ends[i] - 1u] : 0, with_offsets, out);
         begin = entry->ends[i];
       }
       reset();
@@ -156,7 +163,8 @@ bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool 
     pieces.clear();
     model->split(word.bytes, word.chars, pieces);
     for (const Piece& piece : pieces)
-      append_piece(piece.id, with_offsets ? word.begins[piece.begin] : 0, with_offsets ? word.ends[piece.end - 1] : 0, with_offsets, out);
+      append_piece(piece.id, with_offsets ? word.begins[piece.begin] : 0,
+                   with_offsets ? word.ends[piece.end - 1] : 0, with_offsets, out);
     if (entry != nullptr && pieces.size() <= std::size(entry->ids)) {
       entry->hash = word.hash;
       entry->length = static_cast<std::uint8_t>(length);
@@ -258,14 +266,18 @@ void Tokenizer::Impl::encode_words(const Characters& text, bool with_offsets, En
     parts.clear();
     model->split(bytes, static_cast<std::int64_t>(piece.size()), parts);
     for (const Piece& part : parts)
-      append_piece(part.id, piece[char_of[part.begin]].begin, piece[char_of[part.end - 1]].end, with_offsets, out);
+      append_piece(part.id, piece[char_of[part.begin]].begin, piece[char_of[part.end - 1]].end, with_offsets,
+                   out);
   }
 }
 
-void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& options, bool plainly, Encoding& out) const {
-  if (text.size() > 0xFFFFFFFFu) fail(Errc::kLimit, "tokenizer: found a text of {} bytes, expected at most 4 GiB", text.size());
+void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& options, bool plainly,
+                                  Encoding& out) const {
+  if (text.size() > 0xFFFFFFFFu)
+    fail(Errc::kLimit, "tokenizer: found a text of {} bytes, expected at most 4 GiB", text.size());
   out.ids.reserve(out.ids.size() + text.size() / 4 + 2);
-  const auto append_token = [&](const AddedToken& token, const Characters& from, std::size_t begin, std::size_t end) {
+  const auto append_token = [&](const AddedToken& token, const Characters& from, std::size_t begin,
+                                std::size_t end) {
     append_piece(token.id, from[begin].begin, from[end - 1].end, options.with_offsets, out);
   };
   // Text without added tokens, from `begin` on in the original.
@@ -279,7 +291,9 @@ void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& op
       if (cut.token != nullptr) {
         append_token(*cut.token, chars, cut.begin, cut.end);
       } else {
-        encode_words(Characters(chars.begin() + static_cast<std::ptrdiff_t>(cut.begin), chars.begin() + static_cast<std::ptrdiff_t>(cut.end)), options.with_offsets, out);
+        encode_words(Characters(chars.begin() + static_cast<std::ptrdiff_t>(cut.begin),
+                                chars.begin() + static_cast<std::ptrdiff_t>(cut.end)),
+                     options.with_offsets, out);
       }
     }
   };
@@ -307,18 +321,21 @@ void cut_to(Encoding& e, std::size_t count) {
 }  // namespace
 
 // Truncates, then puts the template's special tokens around.
-void Tokenizer::Impl::finish(Encoding& first, Encoding* second, const EncodeOptions& options, Encoding& out) const {
+void Tokenizer::Impl::finish(Encoding& first, Encoding* second, const EncodeOptions& options,
+                             Encoding& out) const {
   if (options.max_tokens > 0) {
     const std::int64_t around = options.add_special ? post_processor.added(second != nullptr) : 0;
     if (options.max_tokens < around)
-      fail(Errc::kUsage, "tokenizer: found a limit of {} tokens, expected at least the {} special ones", options.max_tokens, around);
+      fail(Errc::kUsage, "tokenizer: found a limit of {} tokens, expected at least the {} special ones",
+           options.max_tokens, around);
     const auto room = static_cast<std::size_t>(options.max_tokens - around);
     const std::size_t total = first.ids.size() + (second ? second->ids.size() : 0);
     if (total > room && second == nullptr) {
       cut_to(first, room);
     } else if (total > room && options.truncation == Truncation::kLongestFirst) {
       // the shorter one keeps what it has as long as it is no longer than half
-      std::size_t shorter = std::min(first.ids.size(), second->ids.size()), longer = std::max(first.ids.size(), second->ids.size());
+      std::size_t shorter = std::min(first.ids.size(), second->ids.size()),
+                  longer = std::max(first.ids.size(), second->ids.size());
       const bool swapped = first.ids.size() > second->ids.size();
       longer = shorter > room ? shorter : std::max(shorter, room - shorter);
       if (shorter + longer > room) shorter = room / 2, longer = shorter + room % 2;
@@ -328,7 +345,8 @@ void Tokenizer::Impl::finish(Encoding& first, Encoding* second, const EncodeOpti
       Encoding& cut = options.truncation == Truncation::kOnlyFirst ? first : *second;
       const std::size_t excess = total - room;
       if (cut.ids.size() <= excess)
-        fail(Errc::kData, "tokenizer: the text to be cut has {} tokens, and {} are too many", cut.ids.size(), excess);
+        fail(Errc::kData, "tokenizer: the text to be cut has {} tokens, and {} are too many", cut.ids.size(),
+             excess);
       cut_to(cut, cut.ids.size() - excess);
     }
   }
@@ -370,7 +388,8 @@ Encoding Tokenizer::encode_plainly(std::string_view text, const EncodeOptions& o
   return out;
 }
 
-Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second, const EncodeOptions& options) const {
+Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second,
+                                const EncodeOptions& options) const {
   Encoding out;
   t_first.clear();
   t_second.clear();
@@ -380,14 +399,17 @@ Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second,
   return out;
 }
 
-std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> texts, const EncodeOptions& options) const {
+std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> texts,
+                                              const EncodeOptions& options) const {
   std::vector<Encoding> out(texts.size());
   std::size_t bytes = 0;
   for (const std::string_view text : texts) bytes += text.size();
   // blocks of about 16 KiB of text
-  const std::int64_t grain = std::max<std::int64_t>(1, static_cast<std::int64_t>(texts.size() * 16384 / std::max<std::size_t>(1, bytes)));
+  const std::int64_t grain = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(texts.size() * 16384 / std::max<std::size_t>(1, bytes)));
   parallel_for(static_cast<std::int64_t>(texts.size()), grain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) out[i] = encode(texts[i], options);
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      out[i] = encode(texts[i], options);
   });
   return out;
 }
@@ -419,10 +441,13 @@ std::optional<std::int32_t> Tokenizer::id(std::string_view token) const {
 }
 
 bool Tokenizer::is_special(std::int32_t id) const noexcept {
-  return id >= 0 && static_cast<std::size_t>(id) < impl_->special.size() && impl_->special[static_cast<std::size_t>(id)] != 0;
+  return id >= 0 && static_cast<std::size_t>(id) < impl_->special.size() &&
+         impl_->special[static_cast<std::size_t>(id)] != 0;
 }
 
-std::int64_t Tokenizer::special_tokens_around_one() const noexcept { return impl_->post_processor.added(false); }
+std::int64_t Tokenizer::special_tokens_around_one() const noexcept {
+  return impl_->post_processor.added(false);
+}
 
 std::string Tokenizer::summary() const { return impl_->description; }
 

@@ -1,7 +1,8 @@
 // From text to ids and back, exactly as the reference tokenizers do it.
 //
-// The pipeline of a tokenizer.json: added tokens are cut out of the text, the rest is normalised, split into words
-// (pre-tokenizer), words become pieces (model), and the post-processor puts the special tokens around them.
+// The pipeline of a tokenizer.json: added tokens are cut out of the text, the rest is normalised, split into
+// words (pre-tokenizer), words become pieces (model), and the post-processor puts the special tokens around
+// them.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,9 @@ struct TokenSpan {
 
 struct Encoding {
   std::vector<std::int32_t> ids, type_ids;
-  std::vector<TokenSpan> offsets;      // bytes of the text (of its own text for each part of a pair); only on request
-  std::vector<std::uint8_t> special;   // 1 for tokens that the post-processor added; with offsets only
+  std::vector<TokenSpan>
+      offsets;  // bytes of the text (of its own text for each part of a pair); only on request
+  std::vector<std::uint8_t> special;  // 1 for tokens that the post-processor added; with offsets only
   bool truncated = false;
   void clear() { ids.clear(), type_ids.clear(), offsets.clear(), special.clear(), truncated = false; }
 };
@@ -33,9 +35,9 @@ struct Encoding {
 enum class Truncation { kLongestFirst, kOnlyFirst, kOnlySecond };
 
 struct EncodeOptions {
-  bool add_special = true;    // [CLS], [SEP] as the post-processor says
+  bool add_special = true;  // [CLS], [SEP] as the post-processor says
   bool with_offsets = false;
-  bool parse_special = true;  // special tokens written in the text are recognised as such
+  bool parse_special = true;    // special tokens written in the text are recognised as such
   std::int64_t max_tokens = 0;  // special tokens included; 0: no limit
   Truncation truncation = Truncation::kLongestFirst;
 };
@@ -43,38 +45,46 @@ struct EncodeOptions {
 // Safe to use from several threads at once.
 class Tokenizer {
  public:
-  // tokenizer.json, else vocab.txt; truncation and padding written there are ignored. As the reference does it: where
-  // tokenizer_config.json (else config.json) names BERT's tokenizer class, do_lower_case, strip_accents, tokenize_chinese_chars and
-  // the special tokens of tokenizer_config.json, or their defaults, stand over what tokenizer.json says; only its vocabulary and
-  // added tokens count. Throws Errc::kIo when neither file is there, Errc::kUnsupported for parts that this build lacks,
-  // Errc::kFormat for bad files.
+  // tokenizer.json, else vocab.txt; truncation and padding written there are ignored. As the reference does
+  // it: where tokenizer_config.json (else config.json) names BERT's tokenizer class, do_lower_case,
+  // strip_accents, tokenize_chinese_chars and the special tokens of tokenizer_config.json, or their defaults,
+  // stand over what tokenizer.json says; only its vocabulary and added tokens count. Throws Errc::kIo when
+  // neither file is there, Errc::kUnsupported for parts that this build lacks, Errc::kFormat for bad files.
   static std::shared_ptr<const Tokenizer> from_folder(const ModelFolder& folder);
   static std::shared_ptr<const Tokenizer> from_json(std::string_view text, const std::string& what);
   struct VocabularyOptions {
     bool lowercase = true, chinese_chars = true;
     std::optional<bool> strip_accents;  // not given: as lowercase
-    std::string unknown = "[UNK]", separator = "[SEP]", padding = "[PAD]", classification = "[CLS]", mask = "[MASK]";
+    std::string unknown = "[UNK]", separator = "[SEP]", padding = "[PAD]", classification = "[CLS]",
+                mask = "[MASK]";
   };
-  // A vocab.txt of BERT: one piece a line, the line's number is the id; of two equal lines the later one counts, and white space at
-  // the end of a line does not.
-  static std::shared_ptr<const Tokenizer> from_vocabulary(std::string_view text, const std::string& what, const VocabularyOptions& options);
-  static std::shared_ptr<const Tokenizer> from_vocabulary(std::string_view text, const std::string& what) { return from_vocabulary(text, what, {}); }
+  // A vocab.txt of BERT: one piece a line, the line's number is the id; of two equal lines the later one
+  // counts, and white space at the end of a line does not.
+  static std::shared_ptr<const Tokenizer> from_vocabulary(std::string_view text, const std::string& what,
+                                                          const VocabularyOptions& options);
+  static std::shared_ptr<const Tokenizer> from_vocabulary(std::string_view text, const std::string& what) {
+    return from_vocabulary(text, what, {});
+  }
   ~Tokenizer();
 
-  // Valid UTF-8 (invalid bytes are read as U+FFFD). Throws Errc::kUsage when max_tokens leaves no room for the special tokens.
+  // Valid UTF-8 (invalid bytes are read as U+FFFD). Throws Errc::kUsage when max_tokens leaves no room for
+  // the special tokens.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
-  Encoding encode_pair(std::string_view first, std::string_view second, const EncodeOptions& options = {}) const;
+  Encoding encode_pair(std::string_view first, std::string_view second,
+                       const EncodeOptions& options = {}) const;
   // Many texts on all threads.
-  std::vector<Encoding> encode_batch(std::span<const std::string_view> texts, const EncodeOptions& options = {}) const;
+  std::vector<Encoding> encode_batch(std::span<const std::string_view> texts,
+                                     const EncodeOptions& options = {}) const;
 
   // Throws Errc::kData for an id outside the vocabulary.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special = true) const;
 
-  std::int64_t size() const noexcept;  // ids in use: 1 + the largest
+  std::int64_t size() const noexcept;                        // ids in use: 1 + the largest
   const std::string* token(std::int32_t id) const noexcept;  // null: no such id
   std::optional<std::int32_t> id(std::string_view token) const;
   bool is_special(std::int32_t id) const noexcept;
-  std::int64_t special_tokens_around_one() const noexcept;  // how many the post-processor adds to a single text
+  std::int64_t special_tokens_around_one()
+      const noexcept;           // how many the post-processor adds to a single text
   std::string summary() const;  // one line for people
 
   // The slow and plain road through the same pipeline, for tests.

@@ -17,21 +17,22 @@
 
 namespace lyceum {
 
-// What the scanner for BERT's own pipeline needs: it joins cleaning, lower-casing, splitting and WordPiece in one pass.
+// What the scanner for BERT's own pipeline needs: it joins cleaning, lower-casing, splitting and WordPiece in
+// one pass.
 struct BertScan {
   BertNormalizerOptions options;
 };
 
 struct Tokenizer::Impl {
   std::vector<AddedToken> added;
-  AddedTokens raw, normalized;  // looked for before and after the normaliser
-  NormalizerPtr normalizer;     // may be null
+  AddedTokens raw, normalized;    // looked for before and after the normaliser
+  NormalizerPtr normalizer;       // may be null
   PreTokenizerPtr pre_tokenizer;  // may be null
   TokenModelPtr model;
   PostProcessor post_processor;
-  DecoderPtr decoder;           // may be null: tokens joined by spaces
-  bool clean_up_spaces = false; // of the decoded text, as tokenizer_config.json may ask for
-  std::vector<std::string> tokens;       // by id
+  DecoderPtr decoder;                        // may be null: tokens joined by spaces
+  bool clean_up_spaces = false;              // of the decoded text, as tokenizer_config.json may ask for
+  std::vector<std::string> tokens;           // by id
   std::vector<std::uint8_t> known, special;  // by id
   TokenTable by_text;
   std::optional<BertScan> scan;  // set when the pipeline is BERT's
@@ -50,7 +51,8 @@ class TokenizerBuilder {
  public:
   TokenizerBuilder() : tokenizer_(new Tokenizer) {}
   Tokenizer::Impl& parts() { return *tokenizer_->impl_; }
-  std::shared_ptr<const Tokenizer> build(const std::map<std::int32_t, std::string>& vocabulary, const std::string& what);
+  std::shared_ptr<const Tokenizer> build(const std::map<std::int32_t, std::string>& vocabulary,
+                                         const std::string& what);
 
  private:
   std::shared_ptr<Tokenizer> tokenizer_;

@@ -21,14 +21,16 @@ constexpr std::int64_t kMostIds = 1 << 24;
 
 std::string pattern_of(const JsonFields& f) {
   const JsonFields pattern = f.object("pattern");
-  if (!pattern.has("String")) fail(Errc::kUnsupported, "{}: 'pattern': found a regular expression, expected a String", f.where());
+  if (!pattern.has("String"))
+    fail(Errc::kUnsupported, "{}: 'pattern': found a regular expression, expected a String", f.where());
   return pattern.text("String");
 }
 
 template <class Part, class Parse>
 std::vector<Part> sequence_of(const JsonFields& f, const char* key, Parse parse) {
   std::vector<Part> parts;
-  for (const Json& item : f.array(key)) parts.push_back(parse(JsonFields(item, f.where() + ": '" + key + "'")));
+  for (const Json& item : f.array(key))
+    parts.push_back(parse(JsonFields(item, f.where() + ": '" + key + "'")));
   return parts;
 }
 
@@ -53,8 +55,11 @@ NormalizerPtr parse_normalizer(const JsonFields& f) {
   if (type == "Strip") return strip_normalizer(f.boolean("strip_left", true), f.boolean("strip_right", true));
   if (type == "Replace") return replace_normalizer(pattern_of(f), f.text("content"));
   if (type == "Prepend") return prepend_normalizer(f.text("prepend"));
-  if (type == "Sequence") return normalizer_sequence(sequence_of<NormalizerPtr>(f, "normalizers", parse_normalizer));
-  unknown_type(f, type, "BertNormalizer, Lowercase, StripAccents, NFC, NFD, NFKC, NFKD, Strip, Replace, Prepend, Sequence");
+  if (type == "Sequence")
+    return normalizer_sequence(sequence_of<NormalizerPtr>(f, "normalizers", parse_normalizer));
+  unknown_type(
+      f, type,
+      "BertNormalizer, Lowercase, StripAccents, NFC, NFD, NFKC, NFKD, Strip, Replace, Prepend, Sequence");
 }
 
 PreTokenizerPtr parse_pre_tokenizer(const JsonFields& f) {
@@ -71,17 +76,21 @@ PreTokenizerPtr parse_pre_tokenizer(const JsonFields& f) {
   }
   if (type == "Punctuation") {
     const std::string behavior = f.text("behavior", "Isolated");
-    static constexpr std::pair<const char*, SplitBehavior> kBehaviors[] = {{"Removed", SplitBehavior::kRemoved},
-                                                                           {"Isolated", SplitBehavior::kIsolated},
-                                                                           {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
-                                                                           {"MergedWithNext", SplitBehavior::kMergedWithNext},
-                                                                           {"Contiguous", SplitBehavior::kContiguous}};
+    static constexpr std::pair<const char*, SplitBehavior> kBehaviors[] = {
+        {"Removed", SplitBehavior::kRemoved},
+        {"Isolated", SplitBehavior::kIsolated},
+        {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
+        {"MergedWithNext", SplitBehavior::kMergedWithNext},
+        {"Contiguous", SplitBehavior::kContiguous}};
     for (const auto& [name, value] : kBehaviors)
       if (behavior == name) return punctuation_pre_tokenizer(value);
     f.wrong("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
   }
-  if (type == "Sequence") return pre_tokenizer_sequence(sequence_of<PreTokenizerPtr>(f, "pretokenizers", parse_pre_tokenizer));
-  unknown_type(f, type, "BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, Digits, CharDelimiterSplit, Sequence");
+  if (type == "Sequence")
+    return pre_tokenizer_sequence(sequence_of<PreTokenizerPtr>(f, "pretokenizers", parse_pre_tokenizer));
+  unknown_type(
+      f, type,
+      "BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, Digits, CharDelimiterSplit, Sequence");
 }
 
 DecoderPtr parse_decoder(const JsonFields& f) {
@@ -90,20 +99,26 @@ DecoderPtr parse_decoder(const JsonFields& f) {
   if (type == "Fuse") return fuse_decoder();
   if (type == "Replace") return replace_decoder(pattern_of(f), f.text("content"));
   if (type == "Strip")
-    return strip_decoder(f.text("content"), static_cast<std::size_t>(f.integer("start", 0, 0, 1000)), static_cast<std::size_t>(f.integer("stop", 0, 0, 1000)));
+    return strip_decoder(f.text("content"), static_cast<std::size_t>(f.integer("start", 0, 0, 1000)),
+                         static_cast<std::size_t>(f.integer("stop", 0, 0, 1000)));
   if (type == "Sequence") return decoder_sequence(sequence_of<DecoderPtr>(f, "decoders", parse_decoder));
   unknown_type(f, type, "WordPiece, Fuse, Replace, Strip, Sequence");
 }
 
 PostProcessor bert_processor(std::int32_t cls, std::int32_t sep) {
   return {.single = {{.ids = {cls}}, {.sequence = 0}, {.ids = {sep}}},
-          .pair = {{.ids = {cls}}, {.sequence = 0}, {.ids = {sep}}, {.sequence = 1, .type_id = 1}, {.ids = {sep}, .type_id = 1}}};
+          .pair = {{.ids = {cls}},
+                   {.sequence = 0},
+                   {.ids = {sep}},
+                   {.sequence = 1, .type_id = 1},
+                   {.ids = {sep}, .type_id = 1}}};
 }
 
 // ["[SEP]", 102]
 std::int32_t token_and_id(const JsonFields& f, const char* key) {
   const Json& value = f.array(key);
-  if (value.size() != 2 || !value[1].is_number_unsigned() || value[1].get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds))
+  if (value.size() != 2 || !value[1].is_number_unsigned() ||
+      value[1].get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds))
     f.wrong(key, "a token and its id");
   return value[1].get<std::int32_t>();
 }
@@ -126,7 +141,8 @@ std::vector<TemplatePiece> parse_template(const JsonFields& f, const char* key) 
       const JsonFields tokens = f.object("special_tokens");
       const JsonFields entry = tokens.object(name);
       for (const Json& id : entry.array("ids")) {
-        if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds)) entry.wrong("ids", "a list of ids");
+        if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds))
+          entry.wrong("ids", "a list of ids");
         piece.ids.push_back(id.get<std::int32_t>());
       }
     }
@@ -150,7 +166,8 @@ PostProcessor parse_post_processor(const JsonFields& f) {
   if (type == "Sequence") {
     const Json& all = f.array("processors");
     if (all.size() == 1) return parse_post_processor(JsonFields(all[0], f.where()));
-    fail(Errc::kUnsupported, "{}: found a sequence of {} post-processors, expected one", f.where(), all.size());
+    fail(Errc::kUnsupported, "{}: found a sequence of {} post-processors, expected one", f.where(),
+         all.size());
   }
   unknown_type(f, type, "BertProcessing, TemplateProcessing");
 }
@@ -162,12 +179,14 @@ std::map<std::int32_t, std::string> parse_vocabulary(const JsonFields& model) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostIds))
       vocab.wrong(token, fmt::format("an id from 0 to {}", kMostIds - 1));
     if (const auto [it, fresh] = vocabulary.emplace(id.get<std::int32_t>(), token); !fresh)
-      fail(Errc::kFormat, "{}: '{}' and '{}' have the same id {}", vocab.where(), it->second, token, it->first);
+      fail(Errc::kFormat, "{}: '{}' and '{}' have the same id {}", vocab.where(), it->second, token,
+           it->first);
   }
   return vocabulary;
 }
 
-std::vector<std::pair<std::string, std::int32_t>> by_token(const std::map<std::int32_t, std::string>& vocabulary) {
+std::vector<std::pair<std::string, std::int32_t>> by_token(
+    const std::map<std::int32_t, std::string>& vocabulary) {
   std::vector<std::pair<std::string, std::int32_t>> out;
   for (const auto& [id, token] : vocabulary) out.emplace_back(token, id);
   return out;
@@ -197,10 +216,11 @@ struct FolderSettings {
   bool clean_up_spaces = false;
 };
 
-// BERT's pipeline around a vocabulary: R BertTokenizer.__init__. p.added holds what the files say; the class adds its own.
+// BERT's pipeline around a vocabulary: R BertTokenizer.__init__. p.added holds what the files say; the class
+// adds its own.
 template <class Impl>
-void put_bert_pipeline(Impl& p, const std::map<std::int32_t, std::string>& vocabulary, const Tokenizer::VocabularyOptions& options,
-                       const std::string& what) {
+void put_bert_pipeline(Impl& p, const std::map<std::int32_t, std::string>& vocabulary,
+                       const Tokenizer::VocabularyOptions& options, const std::string& what) {
   const auto find = [&](const std::string& token) {
     for (const AddedToken& added : p.added)
       if (added.content == token) return added.id;
@@ -221,8 +241,10 @@ void put_bert_pipeline(Impl& p, const std::map<std::int32_t, std::string>& vocab
   p.post_processor = bert_processor(need(options.classification), need(options.separator));
   p.decoder = word_piece_decoder("##", true);
   p.scan = BertScan{o};
-  for (const std::string& token : {options.padding, options.unknown, options.classification, options.separator, options.mask}) {
-    const auto it = std::find_if(p.added.begin(), p.added.end(), [&](const AddedToken& added) { return added.content == token; });
+  for (const std::string& token :
+       {options.padding, options.unknown, options.classification, options.separator, options.mask}) {
+    const auto it = std::find_if(p.added.begin(), p.added.end(),
+                                 [&](const AddedToken& added) { return added.content == token; });
     if (it != p.added.end()) {
       it->special = true;
     } else if (const std::int32_t id = find(token); id >= 0) {
@@ -231,7 +253,8 @@ void put_bert_pipeline(Impl& p, const std::map<std::int32_t, std::string>& vocab
   }
 }
 
-std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::string& what, const FolderSettings& settings) {
+std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::string& what,
+                                           const FolderSettings& settings) {
   const Json json = parse_json(text, what, {.depth = 32});
   const JsonFields f(json, what);
   TokenizerBuilder builder;
@@ -240,8 +263,13 @@ std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::str
 
   const JsonFields model = f.object("model");
   std::string type = model.text("type", "");
-  if (type.empty()) type = model.has("max_input_chars_per_word") ? "WordPiece" : model.has("merges") ? "BPE" : "WordLevel";  // old files
-  const std::map<std::int32_t, std::string> vocabulary = type == "WordPiece" || type == "WordLevel" ? parse_vocabulary(model) : decltype(parse_vocabulary(model))();
+  if (type.empty())
+    type = model.has("max_input_chars_per_word") ? "WordPiece"
+           : model.has("merges")                 ? "BPE"
+                                                 : "WordLevel";  // old files
+  const std::map<std::int32_t, std::string> vocabulary = type == "WordPiece" || type == "WordLevel"
+                                                             ? parse_vocabulary(model)
+                                                             : decltype(parse_vocabulary(model))();
   if (f.has("added_tokens"))
     for (const Json& item : f.array("added_tokens")) {
       const JsonFields t(item, what + ": 'added_tokens'");
@@ -249,17 +277,21 @@ std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::str
     }
   if (settings.bert && type == "WordPiece") {
     put_bert_pipeline(p, vocabulary, *settings.bert, what);
-    p.description = fmt::format("WordPiece, {} tokens, BERT's own pipeline, {}", vocabulary.size(), settings.bert->lowercase ? "lower-casing" : "cased");
+    p.description = fmt::format("WordPiece, {} tokens, BERT's own pipeline, {}", vocabulary.size(),
+                                settings.bert->lowercase ? "lower-casing" : "cased");
     return builder.build(vocabulary, what);
   }
   if (type == "WordPiece") {
     const std::string unknown = model.text("unk_token", "[UNK]");
     const std::int32_t id = id_of(vocabulary, unknown);
-    if (id < 0) fail(Errc::kFormat, "{}: 'unk_token': found '{}', which is not in the vocabulary", model.where(), unknown);
-    p.model = std::make_unique<WordPiece>(by_token(vocabulary), model.text("continuing_subword_prefix", "##"), id,
-                                          model.integer("max_input_chars_per_word", 100, 0, 100000));
+    if (id < 0)
+      fail(Errc::kFormat, "{}: 'unk_token': found '{}', which is not in the vocabulary", model.where(),
+           unknown);
+    p.model = std::make_unique<WordPiece>(by_token(vocabulary), model.text("continuing_subword_prefix", "##"),
+                                          id, model.integer("max_input_chars_per_word", 100, 0, 100000));
   } else if (type == "WordLevel") {
-    p.model = std::make_unique<WordLevel>(by_token(vocabulary), id_of(vocabulary, model.text("unk_token", "<unk>")));
+    p.model = std::make_unique<WordLevel>(by_token(vocabulary),
+                                          id_of(vocabulary, model.text("unk_token", "<unk>")));
   } else {
     unknown_type(model, type, "WordPiece, WordLevel");
   }
@@ -270,9 +302,11 @@ std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::str
   if (f.has("pre_tokenizer")) p.pre_tokenizer = parse_pre_tokenizer(f.object("pre_tokenizer"));
   if (f.has("post_processor")) p.post_processor = parse_post_processor(f.object("post_processor"));
   if (f.has("decoder")) p.decoder = parse_decoder(f.object("decoder"));
-  if (type == "WordPiece" && normalizer_type == "BertNormalizer" && splitter_type == "BertPreTokenizer") p.scan = BertScan{bert_options(f.object("normalizer"))};
+  if (type == "WordPiece" && normalizer_type == "BertNormalizer" && splitter_type == "BertPreTokenizer")
+    p.scan = BertScan{bert_options(f.object("normalizer"))};
   p.description = fmt::format("{}, {} tokens, normalizer {}, pre-tokenizer {}", type, vocabulary.size(),
-                              normalizer_type.empty() ? "none" : normalizer_type, splitter_type.empty() ? "none" : splitter_type);
+                              normalizer_type.empty() ? "none" : normalizer_type,
+                              splitter_type.empty() ? "none" : splitter_type);
   return builder.build(vocabulary, what);
 }
 
@@ -286,7 +320,8 @@ void trim_end(std::string& token) {
   }
 }
 
-std::shared_ptr<const Tokenizer> load_vocabulary(std::string_view text, const std::string& what, const Tokenizer::VocabularyOptions& options,
+std::shared_ptr<const Tokenizer> load_vocabulary(std::string_view text, const std::string& what,
+                                                 const Tokenizer::VocabularyOptions& options,
                                                  const FolderSettings& settings) {
   if (!is_utf8(text)) fail(Errc::kFormat, "{}: not UTF-8", what);
   std::map<std::int32_t, std::string> vocabulary;
@@ -306,7 +341,8 @@ std::shared_ptr<const Tokenizer> load_vocabulary(std::string_view text, const st
   TokenizerBuilder builder;
   auto& p = builder.parts();
   p.clean_up_spaces = settings.clean_up_spaces;
-  // R add_tokens: a token of the vocabulary keeps its id, a new one gets the next, whatever the file says, in the order of the file's ids
+  // R add_tokens: a token of the vocabulary keeps its id, a new one gets the next, whatever the file says, in
+  // the order of the file's ids
   std::vector<AddedToken> added = settings.added;
   std::sort(added.begin(), added.end(), [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
   std::int32_t next = vocabulary.rbegin()->first + 1;
@@ -316,7 +352,8 @@ std::shared_ptr<const Tokenizer> load_vocabulary(std::string_view text, const st
     p.added.push_back(std::move(token));
   }
   put_bert_pipeline(p, vocabulary, options, what);
-  p.description = fmt::format("WordPiece, {} tokens, from vocab.txt, {}", vocabulary.size(), options.lowercase ? "lower-casing" : "cased");
+  p.description = fmt::format("WordPiece, {} tokens, from vocab.txt, {}", vocabulary.size(),
+                              options.lowercase ? "lower-casing" : "cased");
   return builder.build(vocabulary, what);
 }
 
@@ -325,9 +362,12 @@ FolderSettings folder_settings(const ModelFolder& folder) {
   Tokenizer::VocabularyOptions o;
   bool has_decoder = false;
   const auto special = [&](const JsonFields& f) {  // each a string, or an object with its content
-    for (const auto& [key, to] : {std::pair("unk_token", &o.unknown), std::pair("sep_token", &o.separator), std::pair("pad_token", &o.padding),
-                                  std::pair("cls_token", &o.classification), std::pair("mask_token", &o.mask)})
-      if (const Json* value = f.find(key)) *to = value->is_object() ? f.object(key).text("content") : f.text(key);
+    for (const auto& [key, to] :
+         {std::pair("unk_token", &o.unknown), std::pair("sep_token", &o.separator),
+          std::pair("pad_token", &o.padding), std::pair("cls_token", &o.classification),
+          std::pair("mask_token", &o.mask)})
+      if (const Json* value = f.find(key))
+        *to = value->is_object() ? f.object(key).text("content") : f.text(key);
   };
   std::string kind;
   if (const auto file = folder.file("tokenizer_config.json")) {
@@ -358,7 +398,8 @@ FolderSettings folder_settings(const ModelFolder& folder) {
     const Json json = read_json(*file);
     const JsonFields f(json, file->string());
     for (const auto& [content, id] : json.items()) {
-      const bool named = content == o.unknown || content == o.separator || content == o.padding || content == o.classification || content == o.mask;
+      const bool named = content == o.unknown || content == o.separator || content == o.padding ||
+                         content == o.classification || content == o.mask;
       settings.added.push_back({.content = content,
                                 .id = static_cast<std::int32_t>(f.integer(content, 0, kMostIds - 1)),
                                 .normalized = !named,
@@ -372,24 +413,30 @@ FolderSettings folder_settings(const ModelFolder& folder) {
     const std::string type = f.text("model_type", "");
     if (kind.empty() && (type == "bert" || type == "distilbert" || type == "electra")) kind = "BertTokenizer";
   }
-  if (kind == "BertTokenizer" || kind == "BertTokenizerFast" || !folder.file("tokenizer.json")) settings.bert = o;
+  if (kind == "BertTokenizer" || kind == "BertTokenizerFast" || !folder.file("tokenizer.json"))
+    settings.bert = o;
   return settings;
 }
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view text, const std::string& what) { return load_json(text, what, {}); }
+std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view text, const std::string& what) {
+  return load_json(text, what, {});
+}
 
-std::shared_ptr<const Tokenizer> Tokenizer::from_vocabulary(std::string_view text, const std::string& what, const VocabularyOptions& options) {
+std::shared_ptr<const Tokenizer> Tokenizer::from_vocabulary(std::string_view text, const std::string& what,
+                                                            const VocabularyOptions& options) {
   return load_vocabulary(text, what, options, {});
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const ModelFolder& folder) {
   const FolderSettings settings = folder_settings(folder);
-  if (const auto file = folder.file("tokenizer.json")) return load_json(read_text(*file, JsonLimits().bytes), file->string(), settings);
+  if (const auto file = folder.file("tokenizer.json"))
+    return load_json(read_text(*file, JsonLimits().bytes), file->string(), settings);
   const auto vocabulary = folder.file("vocab.txt");
   if (!vocabulary) fail(Errc::kIo, "{}: found neither tokenizer.json nor vocab.txt", folder.path().string());
-  return load_vocabulary(read_text(*vocabulary, std::uint64_t{1} << 26), vocabulary->string(), *settings.bert, settings);
+  return load_vocabulary(read_text(*vocabulary, std::uint64_t{1} << 26), vocabulary->string(), *settings.bert,
+                         settings);
 }
 
 }  // namespace lyceum

@@ -30,7 +30,8 @@ void TokenTable::insert(std::string_view token, std::int32_t id) {
   if (find(token, h) >= 0) return;
   std::size_t at = h & (slots_.size() - 1);
   while (slots_[at].id >= 0) at = (at + 1) & (slots_.size() - 1);
-  slots_[at] = {static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(token.size()), static_cast<std::uint32_t>(h >> 32), id};
+  slots_[at] = {static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(token.size()),
+                static_cast<std::uint32_t>(h >> 32), id};
   bytes_ += token;
   ++count_;
   longest_ = std::max(longest_, token.size());
@@ -41,12 +42,15 @@ std::int32_t TokenTable::find(std::string_view token, std::uint64_t h) const noe
   const auto tag = static_cast<std::uint32_t>(h >> 32);
   for (std::size_t at = h & (slots_.size() - 1); slots_[at].id >= 0; at = (at + 1) & (slots_.size() - 1)) {
     const Slot& slot = slots_[at];
-    if (slot.tag == tag && slot.length == token.size() && std::memcmp(bytes_.data() + slot.begin, token.data(), token.size()) == 0) return slot.id;
+    if (slot.tag == tag && slot.length == token.size() &&
+        std::memcmp(bytes_.data() + slot.begin, token.data(), token.size()) == 0)
+      return slot.id;
   }
   return -1;
 }
 
-WordPiece::WordPiece(std::vector<std::pair<std::string, std::int32_t>> vocabulary, std::string prefix, std::int32_t unknown, std::int64_t max_chars)
+WordPiece::WordPiece(std::vector<std::pair<std::string, std::int32_t>> vocabulary, std::string prefix,
+                     std::int32_t unknown, std::int64_t max_chars)
     : prefix_(std::move(prefix)), unknown_(unknown), max_chars_(max_chars) {
   starts_.reserve(vocabulary.size());
   for (const auto& [token, id] : vocabulary) {
@@ -60,7 +64,8 @@ void WordPiece::split(std::string_view word, std::int64_t chars, std::vector<Pie
   if (chars > max_chars_) return unknown();
   const std::size_t first = out.size();
   std::size_t begin = 0;
-  std::array<std::uint64_t, 512> hashes;  // of the prefixes of what is left; longer pieces than that do not occur in words
+  std::array<std::uint64_t, 512>
+      hashes;  // of the prefixes of what is left; longer pieces than that do not occur in words
   while (begin < word.size()) {
     const TokenTable& table = begin == 0 ? starts_ : continuations_;
     const std::size_t most = std::min({word.size() - begin, table.longest(), hashes.size()});
@@ -69,7 +74,8 @@ void WordPiece::split(std::string_view word, std::int64_t chars, std::vector<Pie
     std::size_t length = most;
     std::int32_t id = -1;
     for (; length > 0; --length) {
-      const bool inside_char = begin + length < word.size() && (static_cast<unsigned char>(word[begin + length]) & 0xC0) == 0x80;
+      const bool inside_char =
+          begin + length < word.size() && (static_cast<unsigned char>(word[begin + length]) & 0xC0) == 0x80;
       if (!inside_char && (id = table.find(word.substr(begin, length), hashes[length - 1])) >= 0) break;
     }
     if (id < 0) {
@@ -81,13 +87,16 @@ void WordPiece::split(std::string_view word, std::int64_t chars, std::vector<Pie
   }
 }
 
-WordLevel::WordLevel(const std::vector<std::pair<std::string, std::int32_t>>& vocabulary, std::int32_t unknown) : unknown_(unknown) {
+WordLevel::WordLevel(const std::vector<std::pair<std::string, std::int32_t>>& vocabulary,
+                     std::int32_t unknown)
+    : unknown_(unknown) {
   for (const auto& [token, id] : vocabulary) words_.insert(token, id);
 }
 
 void WordLevel::split(std::string_view word, std::int64_t, std::vector<Piece>& out) const {
   const std::int32_t found = words_.find(word);
-  if (found >= 0 || unknown_ >= 0) out.push_back({found >= 0 ? found : unknown_, 0, static_cast<std::uint32_t>(word.size())});
+  if (found >= 0 || unknown_ >= 0)
+    out.push_back({found >= 0 ? found : unknown_, 0, static_cast<std::uint32_t>(word.size())});
 }
 
 }  // namespace lyceum

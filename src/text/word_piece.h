@@ -1,4 +1,5 @@
-// WordPiece: the longest piece of the vocabulary first, again and again. Source: Devlin et al. 2018 (code), Wu et al. 2016.
+// WordPiece: the longest piece of the vocabulary first, again and again. Source: Devlin et al. 2018 (code),
+// Wu et al. 2016.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,10 @@ class TokenTable {
 
 class WordPiece final : public TokenModel {
  public:
-  WordPiece(std::vector<std::pair<std::string, std::int32_t>> vocabulary, std::string prefix, std::int32_t unknown, std::int64_t max_chars);
-  // Appends the pieces of a word of `chars` characters; a word that cannot be covered, or is longer than max_chars, is one unknown piece.
+  WordPiece(std::vector<std::pair<std::string, std::int32_t>> vocabulary, std::string prefix,
+            std::int32_t unknown, std::int64_t max_chars);
+  // Appends the pieces of a word of `chars` characters; a word that cannot be covered, or is longer than
+  // max_chars, is one unknown piece.
   void split(std::string_view word, std::int64_t chars, std::vector<Piece>& out) const override;
   const std::string& prefix() const noexcept { return prefix_; }
 

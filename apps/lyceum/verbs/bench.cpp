@@ -45,27 +45,42 @@ Times time(int repeats, F run) {
 double product_seconds(const Model& model, std::int64_t rows, int repeats) {
   std::map<std::pair<std::int64_t, std::int64_t>, int> shapes;
   for (const WeightPtr& w : model.parameters())
-    if (w->shape().dims() == 2 && w->name().find("encoder") != std::string::npos) ++shapes[{w->outputs(), w->inputs()}];
+    if (w->shape().dims() == 2 && w->name().find("encoder") != std::string::npos)
+      ++shapes[{w->outputs(), w->inputs()}];
   double sum = 0;
   for (const auto& [shape, count] : shapes) {
     const auto [n, k] = shape;
-    const std::vector<float> a(static_cast<std::size_t>(rows * k), 0.5f), b(static_cast<std::size_t>(n * k), 0.25f);
+    const std::vector<float> a(static_cast<std::size_t>(rows * k), 0.5f),
+        b(static_cast<std::size_t>(n * k), 0.25f);
     std::vector<float> c(static_cast<std::size_t>(rows * n));
     const kernels::PackSource source{.data = b.data(), .n = n, .k_stride = 1, .n_stride = k};
     kernels::Panels panels;
     kernels::pack({&source, 1}, k, panels);
-    sum += count * time(repeats, [&] { kernels::product({.data = a.data(), .stride = k}, rows, panels, c.data(), n); }).median;
+    sum += count * time(repeats, [&] {
+                     kernels::product({.data = a.data(), .stride = k}, rows, panels, c.data(), n);
+                   }).median;
   }
   return sum;
 }
 
-void print(const Common& common, const std::string& name, const char* unit, double amount, const Times& t, int repeats, double product_rate) {
-  const nlohmann::ordered_json row{{"case", name},     {"unit", unit}, {"median", amount / t.median}, {"min", amount / t.most}, {"max", amount / t.least},
-                                   {"repeats", repeats}, {"threads", thread_count()}, {"dtype", "f32"}, {"peak_bytes", memory_use().peak_bytes},
+void print(const Common& common, const std::string& name, const char* unit, double amount, const Times& t,
+           int repeats, double product_rate) {
+  const nlohmann::ordered_json row{{"case", name},
+                                   {"unit", unit},
+                                   {"median", amount / t.median},
+                                   {"min", amount / t.most},
+                                   {"max", amount / t.least},
+                                   {"repeats", repeats},
+                                   {"threads", thread_count()},
+                                   {"dtype", "f32"},
+                                   {"peak_bytes", memory_use().peak_bytes},
                                    {"product_rate", product_rate}};
   if (common.json) return print_json(row);
-  print_line(fmt::format("{:<12}{:>12.1f} {} (min {:.1f}, max {:.1f} of {}; {:.0f} % of the products' rate; {:.1f} MB of tensors at most)", name, amount / t.median, unit,
-                         amount / t.most, amount / t.least, repeats, 100 * product_rate, static_cast<double>(memory_use().peak_bytes) / 1e6));
+  print_line(
+      fmt::format("{:<12}{:>12.1f} {} (min {:.1f}, max {:.1f} of {}; {:.0f} % of the products' rate; {:.1f} "
+                  "MB of tensors at most)",
+                  name, amount / t.median, unit, amount / t.most, amount / t.least, repeats,
+                  100 * product_rate, static_cast<double>(memory_use().peak_bytes) / 1e6));
 }
 
 void roofline(const Common& common, int repeats) {
@@ -75,17 +90,22 @@ void roofline(const Common& common, int repeats) {
   const kernels::PackSource source{.data = b.data(), .n = n, .k_stride = 1, .n_stride = k};
   kernels::Panels panels;
   kernels::pack({&source, 1}, k, panels);
-  const Times product = time(repeats, [&] { kernels::product({.data = a.data(), .stride = k}, m, panels, c.data(), n); });
+  const Times product =
+      time(repeats, [&] { kernels::product({.data = a.data(), .stride = k}, m, panels, c.data(), n); });
   const std::size_t bytes = std::size_t{256} << 20;
   std::vector<char> from(bytes, 1), to(bytes);
   const Times copy = time(repeats, [&] {
     parallel_for(static_cast<std::int64_t>(bytes >> 20), 8, [&](std::int64_t begin, std::int64_t end) {
-      std::copy_n(from.data() + (begin << 20), static_cast<std::size_t>(end - begin) << 20, to.data() + (begin << 20));
+      std::copy_n(from.data() + (begin << 20), static_cast<std::size_t>(end - begin) << 20,
+                  to.data() + (begin << 20));
     });
   });
-  const double rate = 2.0 * m * n * k / product.median * 1e-9, bandwidth = 2 * static_cast<double>(bytes) / copy.median * 1e-9;
-  common.json ? print_json({{"product_gflops", rate}, {"copy_gbytes_per_s", bandwidth}, {"threads", thread_count()}})
-              : print_line(fmt::format("f32 product {:.1f} GFLOP/s, copy {:.1f} GB/s (read and written), {} threads", rate, bandwidth, thread_count()));
+  const double rate = 2.0 * m * n * k / product.median * 1e-9,
+               bandwidth = 2 * static_cast<double>(bytes) / copy.median * 1e-9;
+  common.json
+      ? print_json({{"product_gflops", rate}, {"copy_gbytes_per_s", bandwidth}, {"threads", thread_count()}})
+      : print_line(fmt::format("f32 product {:.1f} GFLOP/s, copy {:.1f} GB/s (read and written), {} threads",
+                               rate, bandwidth, thread_count()));
 }
 
 void run(const Options& o, const Common& common) {
@@ -102,31 +122,41 @@ void run(const Options& o, const Common& common) {
     std::vector<std::string> texts;
     for (std::string line; reader.next(line);) texts.push_back(line);
     std::int64_t tokens = 0;
-    for (const std::string& text : texts) tokens += static_cast<std::int64_t>(embedder->tokenizer().encode(text, {.max_tokens = embedder->max_tokens()}).ids.size());
+    for (const std::string& text : texts)
+      tokens += static_cast<std::int64_t>(
+          embedder->tokenizer().encode(text, {.max_tokens = embedder->max_tokens()}).ids.size());
     reset_peak_memory();
     const Times t = time(o.repeats, [&] { embedder->encode(texts); });
-    print(common, fmt::format("{} texts", texts.size()), "texts/s", static_cast<double>(texts.size()), t, o.repeats,
-          product_seconds(embedder->model(), std::min<std::int64_t>(tokens, 4096), o.repeats) * static_cast<double>(tokens) / static_cast<double>(std::min<std::int64_t>(tokens, 4096)) / t.median);
+    print(common, fmt::format("{} texts", texts.size()), "texts/s", static_cast<double>(texts.size()), t,
+          o.repeats,
+          product_seconds(embedder->model(), std::min<std::int64_t>(tokens, 4096), o.repeats) *
+              static_cast<double>(tokens) / static_cast<double>(std::min<std::int64_t>(tokens, 4096)) /
+              t.median);
     return;
   }
-  if (o.batch.size() != o.tokens.size()) fail(Errc::kUsage, "bench: found {} --batch and {} --tokens, expected as many", o.batch.size(), o.tokens.size());
+  if (o.batch.size() != o.tokens.size())
+    fail(Errc::kUsage, "bench: found {} --batch and {} --tokens, expected as many", o.batch.size(),
+         o.tokens.size());
   const LoadedModel loaded = load_model(folder);
   std::vector<std::pair<std::int64_t, std::int64_t>> cases;
   for (std::size_t i = 0; i < o.batch.size(); ++i) cases.emplace_back(o.batch[i], o.tokens[i]);
   if (cases.empty()) cases = {{1, 16}, {1, 128}, {8, 128}, {32, 128}, {4, 512}};
   for (const auto& [batch, tokens] : cases) {
-    if (tokens > loaded.model->max_positions()) fail(Errc::kUsage, "bench: found {} tokens, expected at most {}", tokens, loaded.model->max_positions());
+    if (tokens > loaded.model->max_positions())
+      fail(Errc::kUsage, "bench: found {} tokens, expected at most {}", tokens,
+           loaded.model->max_positions());
     PackedTokens packed;
     Random random(common.seed);
-    for (std::int64_t i = 0; i < batch * tokens; ++i) packed.ids.push_back(random.below(static_cast<std::uint32_t>(loaded.model->vocabulary())));
+    for (std::int64_t i = 0; i < batch * tokens; ++i)
+      packed.ids.push_back(random.below(static_cast<std::uint32_t>(loaded.model->vocabulary())));
     packed.types.assign(packed.ids.size(), 0);
     const std::vector<std::int64_t> lengths(static_cast<std::size_t>(batch), tokens);
     packed.layout = SequenceLayout::from_lengths(lengths);
     loaded.model->encode(packed);
     reset_peak_memory();
     const Times t = time(o.repeats, [&] { loaded.model->encode(packed); });
-    print(common, fmt::format("{}x{}", batch, tokens), "tokens/s", static_cast<double>(batch * tokens), t, o.repeats,
-          product_seconds(*loaded.model, batch * tokens, o.repeats) / t.median);
+    print(common, fmt::format("{}x{}", batch, tokens), "tokens/s", static_cast<double>(batch * tokens), t,
+          o.repeats, product_seconds(*loaded.model, batch * tokens, o.repeats) / t.median);
   }
 }
 
@@ -137,10 +167,13 @@ void add_bench(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("bench", "Speed and memory of a model on this machine");
   auto common = add_common(*verb, "lyceum bench all-MiniLM-L6-v2 --batch 8 --tokens 128 --roofline");
   verb->add_option("model", o->model, "A folder, a file or a name");
-  verb->add_option("--batch", o->batch, "Rows of a case (with --tokens; several times for several cases)")->check(CLI::Range(1, 1 << 20));
+  verb->add_option("--batch", o->batch, "Rows of a case (with --tokens; several times for several cases)")
+      ->check(CLI::Range(1, 1 << 20));
   verb->add_option("--tokens", o->tokens, "Tokens of each row")->check(CLI::Range(1, 1 << 20));
   verb->add_option("--texts", o->texts, "Embed the lines of this file instead");
-  verb->add_option("--repeats", o->repeats, "Measurements of each case")->check(CLI::Range(1, 1000))->capture_default_str();
+  verb->add_option("--repeats", o->repeats, "Measurements of each case")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   verb->add_flag("--roofline", o->roofline, "The machine's own limits");
   verb->callback([o, common] { run(*o, *common); });
 }

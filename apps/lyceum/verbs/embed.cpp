@@ -23,20 +23,23 @@ struct Options {
 // Of input at a time: what a kill loses of the work, and how often progress is shown.
 constexpr std::size_t kBlockTexts = 1024, kBlockBytes = std::size_t{1} << 18;
 
-void print_row(std::int64_t index, const std::string& text, std::span<const float> row, bool truncated, const Common& common) {
+void print_row(std::int64_t index, const std::string& text, std::span<const float> row, bool truncated,
+               const Common& common) {
   if (common.json) {
     nlohmann::ordered_json object{{"index", index}, {"embedding", row}};
     if (truncated) object["truncated"] = true;
     return print_json(object);
   }
   std::string values;
-  for (std::size_t c = 0; c < std::min<std::size_t>(6, row.size()); ++c) values += fmt::format("{:9.5f}", row[c]);
-  print_line(fmt::format("{:<42}{} ... ({} values){}", shortened(text, 40), values, row.size(), truncated ? " truncated" : ""));
+  for (std::size_t c = 0; c < std::min<std::size_t>(6, row.size()); ++c)
+    values += fmt::format("{:9.5f}", row[c]);
+  print_line(fmt::format("{:<42}{} ... ({} values){}", shortened(text, 40), values, row.size(),
+                         truncated ? " truncated" : ""));
 }
 
 // Embeds what `reader` still gives; `done` counts the texts, also when this ends early.
-void embed_all(LineReader& reader, const Embedder& embedder, NpyRowWriter* writer, const Options& o, const Common& common, std::int64_t& done,
-               std::int64_t& cut) {
+void embed_all(LineReader& reader, const Embedder& embedder, NpyRowWriter* writer, const Options& o,
+               const Common& common, std::int64_t& done, std::int64_t& cut) {
   Progress progress("embed", 0, common);
   std::vector<std::string> texts;
   std::vector<std::uint8_t> truncated;
@@ -44,15 +47,20 @@ void embed_all(LineReader& reader, const Embedder& embedder, NpyRowWriter* write
   for (bool more = true; more;) {
     check_interrupt();
     texts.clear();
-    for (std::size_t bytes = 0; texts.size() < kBlockTexts && bytes < kBlockBytes && (more = reader.next(line)); bytes += line.size()) texts.push_back(line);
+    for (std::size_t bytes = 0;
+         texts.size() < kBlockTexts && bytes < kBlockBytes && (more = reader.next(line));
+         bytes += line.size())
+      texts.push_back(line);
     if (texts.empty()) return;
     const Tensor vectors = embedder.encode(texts, TextRole::kPlain, &truncated);
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const std::int64_t index = done + static_cast<std::int64_t>(i);
       if (truncated[i] && o.no_truncate)
-        fail(Errc::kData, "text {} has more than {} tokens. Fix: cut it, or leave out --no-truncate", index + 1, embedder.max_tokens());
+        fail(Errc::kData, "text {} has more than {} tokens. Fix: cut it, or leave out --no-truncate",
+             index + 1, embedder.max_tokens());
       cut += truncated[i];
-      const std::span<const float> row(vectors.row<float>(static_cast<std::int64_t>(i)), static_cast<std::size_t>(embedder.width()));
+      const std::span<const float> row(vectors.row<float>(static_cast<std::int64_t>(i)),
+                                       static_cast<std::size_t>(embedder.width()));
       if (writer == nullptr) print_row(index, texts[i], row, truncated[i] != 0, common);
     }
     if (writer != nullptr) writer->append(vectors.data<float>(), vectors.rows());
@@ -70,30 +78,38 @@ void run(const Options& o, const Common& common) {
   const auto embedder = Embedder::load(o.model, options);
   report_unused(embedder->unused(), common);
   std::unique_ptr<NpyRowWriter> writer;
-  if (!o.output.empty()) writer = std::make_unique<NpyRowWriter>(o.output, embedder->width(), o.resume, embedder->identity());
+  if (!o.output.empty())
+    writer = std::make_unique<NpyRowWriter>(o.output, embedder->width(), o.resume, embedder->identity());
   std::int64_t done = 0, cut = 0;
   if (writer != nullptr && writer->rows() > 0) {
     std::string line;
     for (; done < writer->rows(); ++done)
       if (!reader.next(line))
-        fail(Errc::kData, "{}: holds {} rows, but the input has {} lines only. Fix: without --resume it is written anew.", o.output, writer->rows(), done);
+        fail(Errc::kData,
+             "{}: holds {} rows, but the input has {} lines only. Fix: without --resume it is written anew.",
+             o.output, writer->rows(), done);
     log(LogLevel::kInfo, "{}: going on after {} rows", o.output, done);
   }
   try {
     embed_all(reader, *embedder, writer.get(), o, common, done, cut);
   } catch (const Error& error) {
     if (error.code() != Errc::kInterrupted) throw;
-    if (writer == nullptr) fail(Errc::kInterrupted, "interrupted after {} texts. With --output FILE it could go on from there", done);
+    if (writer == nullptr)
+      fail(Errc::kInterrupted, "interrupted after {} texts. With --output FILE it could go on from there",
+           done);
     writer->flush();
-    fail(Errc::kInterrupted, "interrupted after {} rows, which are kept. Fix: the same command with --resume goes on", done);
+    fail(Errc::kInterrupted,
+         "interrupted after {} rows, which are kept. Fix: the same command with --resume goes on", done);
   }
   if (writer != nullptr) {
     writer->finish();
-    if (common.json) print_json({{"output", o.output}, {"rows", done}, {"width", embedder->width()}, {"truncated", cut}});
+    if (common.json)
+      print_json({{"output", o.output}, {"rows", done}, {"width", embedder->width()}, {"truncated", cut}});
     log(LogLevel::kInfo, "{}: {} rows of {} values", o.output, done, embedder->width());
   }
   reader.report();
-  if (cut > 0) log(LogLevel::kWarning, "{} of {} texts were cut to {} tokens", cut, done, embedder->max_tokens());
+  if (cut > 0)
+    log(LogLevel::kWarning, "{} of {} texts were cut to {} tokens", cut, done, embedder->max_tokens());
 }
 
 }  // namespace
@@ -101,14 +117,18 @@ void run(const Options& o, const Common& common) {
 void add_embed(CLI::App& app) {
   auto o = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("embed", "Sentence vectors");
-  auto common = add_common(*verb, "lyceum embed sentence-transformers/all-MiniLM-L6-v2 \"A man is playing guitar.\" --json");
+  auto common = add_common(
+      *verb, "lyceum embed sentence-transformers/all-MiniLM-L6-v2 \"A man is playing guitar.\" --json");
   verb->add_option("model", o->model, "A folder, a file or a name")->required();
   add_input(*verb, o->input, "Texts");
-  verb->add_option("--output,-o", o->output, "A .npy file: float32 [texts, width]; FILE.part until it is whole");
-  verb->add_flag("--resume", o->resume, "Go on with an --output that was interrupted (same model, options and input)");
+  verb->add_option("--output,-o", o->output,
+                   "A .npy file: float32 [texts, width]; FILE.part until it is whole");
+  verb->add_flag("--resume", o->resume,
+                 "Go on with an --output that was interrupted (same model, options and input)");
   verb->add_option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts");
   verb->add_option("--prompt", o->prompt, "A text to put before every text");
-  verb->add_option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")->check(CLI::Range(2, 1 << 20));
+  verb->add_option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
+      ->check(CLI::Range(2, 1 << 20));
   verb->add_flag("--no-truncate", o->no_truncate, "A text that is too long is an error");
   verb->callback([o, common] { run(*o, *common); });
 }

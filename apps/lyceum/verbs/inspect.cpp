@@ -1,10 +1,10 @@
 // list, show, doctor: what is here.
+#include <sqlite3.h>
 #include <sys/sysinfo.h>
 
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sqlite3.h>
 
 #include "apps/lyceum/app.h"
 #include "base/error.h"
@@ -17,21 +17,27 @@
 namespace lyceum::app {
 namespace {
 
-std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+std::string megabytes(std::uint64_t bytes) {
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
 
 void list(bool names, const Common& common) {
   apply(common);
   if (names) {
     for (const auto& [shorter, full] : well_known_names())
-      common.json ? print_json({{"name", shorter}, {"model", full}}) : print_line(fmt::format("{:<32}{}", shorter, full));
+      common.json ? print_json({{"name", shorter}, {"model", full}})
+                  : print_line(fmt::format("{:<32}{}", shorter, full));
     return;
   }
   const auto models = stored_models();
   for (const StoredModel& m : models)
-    common.json ? print_json({{"name", m.name}, {"kind", m.kind}, {"bytes", m.bytes}, {"path", m.path.string()}})
-                : print_line(fmt::format("{:<48}{:<10}{:>12}  {}", m.name, m.kind, megabytes(m.bytes), m.path.string()));
+    common.json
+        ? print_json({{"name", m.name}, {"kind", m.kind}, {"bytes", m.bytes}, {"path", m.path.string()}})
+        : print_line(
+              fmt::format("{:<48}{:<10}{:>12}  {}", m.name, m.kind, megabytes(m.bytes), m.path.string()));
   if (models.empty() && !common.json && !common.quiet)
-    print_line(fmt::format("no models in {} and {}", (data_home() / "models").string(), hub_cache().string()));
+    print_line(
+        fmt::format("no models in {} and {}", (data_home() / "models").string(), hub_cache().string()));
 }
 
 struct ShowOptions {
@@ -58,13 +64,15 @@ void show(const ShowOptions& o, const Common& common) {
                               {"vocabulary", loaded.model->vocabulary()},
                               {"file_bytes", checkpoint.bytes()},
                               {"unused_tensors", loaded.unused}};
-  if (body.file("tokenizer.json") || body.file("vocab.txt")) info["tokenizer"] = Tokenizer::from_folder(body)->summary();
+  if (body.file("tokenizer.json") || body.file("vocab.txt"))
+    info["tokenizer"] = Tokenizer::from_folder(body)->summary();
   std::string steps;
   for (const SentenceModule& m : pipeline.modules) {
     steps += steps.empty() ? "" : ", ";
     if (m.kind == SentenceModule::Kind::kPooling)
       for (std::size_t i = 0; i < m.modes.size(); ++i) steps += (i ? "+" : "pooling ") + m.modes[i];
-    if (m.kind == SentenceModule::Kind::kDense) steps += fmt::format("dense {} to {} {}", m.in_features, m.out_features, m.activation);
+    if (m.kind == SentenceModule::Kind::kDense)
+      steps += fmt::format("dense {} to {} {}", m.in_features, m.out_features, m.activation);
     if (m.kind == SentenceModule::Kind::kNormalize) steps += "normalize";
   }
   info["sentence_pipeline"] = steps;
@@ -75,7 +83,10 @@ void show(const ShowOptions& o, const Common& common) {
     info["tensors"] = nlohmann::ordered_json::array();
     for (const std::string& name : checkpoint.names()) {
       const SafetensorsEntry& e = *checkpoint.find_entry(name);
-      info["tensors"].push_back({{"name", name}, {"dtype", dtype_name(e.dtype)}, {"shape", e.shape.sizes()}, {"file", checkpoint.file_of(name).filename().string()}});
+      info["tensors"].push_back({{"name", name},
+                                 {"dtype", dtype_name(e.dtype)},
+                                 {"shape", e.shape.sizes()},
+                                 {"file", checkpoint.file_of(name).filename().string()}});
     }
   }
   if (common.json) return print_json(info);
@@ -86,7 +97,9 @@ void show(const ShowOptions& o, const Common& common) {
     }
     print_line(key);
     for (const auto& item : value)
-      print_line("  " + (item.is_object() ? fmt::format("{:<64}{:<6}{} ({})", item["name"].get<std::string>(), item["dtype"].get<std::string>(), item["shape"].dump(), item["file"].get<std::string>())
+      print_line("  " + (item.is_object() ? fmt::format("{:<64}{:<6}{} ({})", item["name"].get<std::string>(),
+                                                        item["dtype"].get<std::string>(),
+                                                        item["shape"].dump(), item["file"].get<std::string>())
                                           : item.get<std::string>()));
   }
 }
@@ -105,21 +118,25 @@ void doctor(const Common& common) {
   std::string isas, built;
   for (const Isa isa : available_isas()) isas += (isas.empty() ? "" : ", ") + std::string(isa_name(isa));
   for (const Family& f : families()) built += (built.empty() ? "" : ", ") + f.name;
-  const std::string libraries = fmt::format("SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}", sqlite3_libversion(), LYCEUM_HIGHWAY_VERSION, FMT_VERSION,
-                                            NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, CLI11_VERSION);
-  const nlohmann::ordered_json info{{"version", LYCEUM_VERSION},
-                                    {"processor", processor_name()},
-                                    {"instruction_sets", isas},
-                                    {"kernels", isa_name(current_isa())},
-                                    {"threads", thread_count()},
-                                    {"memory_bytes", static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit},
-                                    {"compiler", __VERSION__},
-                                    {"libraries", libraries},
-                                    {"families", built},
-                                    {"bundled_models", (data_home() / "models").string()},
-                                    {"hub_cache", hub_cache().string()}};
+  const std::string libraries =
+      fmt::format("SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}", sqlite3_libversion(),
+                  LYCEUM_HIGHWAY_VERSION, FMT_VERSION, NLOHMANN_JSON_VERSION_MAJOR,
+                  NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, CLI11_VERSION);
+  const nlohmann::ordered_json info{
+      {"version", LYCEUM_VERSION},
+      {"processor", processor_name()},
+      {"instruction_sets", isas},
+      {"kernels", isa_name(current_isa())},
+      {"threads", thread_count()},
+      {"memory_bytes", static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit},
+      {"compiler", __VERSION__},
+      {"libraries", libraries},
+      {"families", built},
+      {"bundled_models", (data_home() / "models").string()},
+      {"hub_cache", hub_cache().string()}};
   if (common.json) return print_json(info);
-  for (const auto& [key, value] : info.items()) print_line(fmt::format("{:<20}{}", key, value.is_string() ? value.get<std::string>() : value.dump()));
+  for (const auto& [key, value] : info.items())
+    print_line(fmt::format("{:<20}{}", key, value.is_string() ? value.get<std::string>() : value.dump()));
 }
 
 }  // namespace

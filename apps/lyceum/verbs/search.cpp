@@ -1,8 +1,9 @@
 // index and search.
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <fmt/ranges.h>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -24,34 +25,53 @@ struct IndexOptions {
   bool remove = false, verify = false;
 };
 
-void print_summary(const std::string& file, const SearchIndex& index, const UpdateStats& s, const Common& common) {
+void print_summary(const std::string& file, const SearchIndex& index, const UpdateStats& s,
+                   const Common& common) {
   if (common.json)
-    return print_json({{"added", s.added}, {"updated", s.updated}, {"unchanged", s.unchanged}, {"deleted", s.deleted}, {"skipped", s.skipped},
-                       {"embedded", s.embedded}, {"reused", s.reused}, {"files", index.files()}, {"chunks", index.chunks()}});
-  print_line(fmt::format("{}: {} files in {} passages ({} added, {} updated, {} unchanged, {} deleted; {} passages embedded, {} of changed files kept)", file,
-                         index.files(), index.chunks(), s.added, s.updated, s.unchanged, s.deleted, s.embedded, s.reused));
+    return print_json({{"added", s.added},
+                       {"updated", s.updated},
+                       {"unchanged", s.unchanged},
+                       {"deleted", s.deleted},
+                       {"skipped", s.skipped},
+                       {"embedded", s.embedded},
+                       {"reused", s.reused},
+                       {"files", index.files()},
+                       {"chunks", index.chunks()}});
+  print_line(fmt::format(
+      "{}: {} files in {} passages ({} added, {} updated, {} unchanged, {} deleted; {} passages embedded, {} "
+      "of changed files kept)",
+      file, index.files(), index.chunks(), s.added, s.updated, s.unchanged, s.deleted, s.embedded, s.reused));
 }
 
 void index(const IndexOptions& o, const Common& common) {
   apply(common);
-  if (o.inputs.empty() && !o.verify) fail(Errc::kUsage, "index: found no files and folders, expected at least one. Fix: `lyceum index --help` has an example.");
+  if (o.inputs.empty() && !o.verify)
+    fail(Errc::kUsage,
+         "index: found no files and folders, expected at least one. Fix: `lyceum index --help` has an "
+         "example.");
   const std::vector<std::filesystem::path> roots(o.inputs.begin(), o.inputs.end());
   std::string name = o.model;
   std::error_code error;
   if (o.verify) {
     const SearchIndex index = SearchIndex::open(o.output);
     index.verify();
-    if (common.json) return print_json({{"files", index.files()}, {"chunks", index.chunks()}, {"verified", true}});
-    return print_line(fmt::format("{}: {} files in {} passages, all in order", o.output, index.files(), index.chunks()));
+    if (common.json)
+      return print_json({{"files", index.files()}, {"chunks", index.chunks()}, {"verified", true}});
+    return print_line(
+        fmt::format("{}: {} files in {} passages, all in order", o.output, index.files(), index.chunks()));
   }
   if (name.empty()) {
-    if (!std::filesystem::exists(o.output, error)) fail(Errc::kUsage, "index: --model is missing; a new index needs one");
+    if (!std::filesystem::exists(o.output, error))
+      fail(Errc::kUsage, "index: --model is missing; a new index needs one");
     name = SearchIndex::open(o.output).model();
   }
   const auto embedder = Embedder::load(name);
   SearchIndex index = SearchIndex::open_for_writing(o.output, *embedder, o.chunks);
   // a folder's name is kept so that it is found from any working directory
-  if (!o.model.empty()) index.set_model(std::filesystem::exists(o.model, error) ? std::filesystem::absolute(o.model).lexically_normal().string() : o.model);
+  if (!o.model.empty())
+    index.set_model(std::filesystem::exists(o.model, error)
+                        ? std::filesystem::absolute(o.model).lexically_normal().string()
+                        : o.model);
   if (o.remove) {
     const std::int64_t gone = index.remove(roots);
     common.json ? print_json({{"deleted", gone}}) : print_line(fmt::format("{} files deleted", gone));
@@ -62,21 +82,34 @@ void index(const IndexOptions& o, const Common& common) {
   std::map<std::string, std::vector<std::string>> left_out;  // by reason
   {
     Progress progress("index: files", 0, common);
-    const auto show = [&](const IndexProgress& p) { progress.update(p.files, static_cast<double>(p.files) / static_cast<double>(std::max<std::int64_t>(1, p.all_files))); };
-    const auto note = [&](const std::filesystem::path& path, const std::string& reason) { left_out[reason].push_back(path.generic_string()); };
-    s = index.update(roots, *embedder, {.chunks = o.chunks, .max_file_bytes = o.max_file_mb << 20, .progress = show, .left_out = note});
+    const auto show = [&](const IndexProgress& p) {
+      progress.update(p.files, static_cast<double>(p.files) /
+                                   static_cast<double>(std::max<std::int64_t>(1, p.all_files)));
+    };
+    const auto note = [&](const std::filesystem::path& path, const std::string& reason) {
+      left_out[reason].push_back(path.generic_string());
+    };
+    s = index.update(
+        roots, *embedder,
+        {.chunks = o.chunks, .max_file_bytes = o.max_file_mb << 20, .progress = show, .left_out = note});
   }
   print_summary(o.output, index, s, common);
   for (const auto& [reason, files] : left_out) {
     constexpr std::size_t kNamed = 3;
     std::string names;
-    for (std::size_t i = 0; i < files.size() && (i < kNamed || common.verbose); ++i) names += (i ? ", " : "") + files[i];
-    if (files.size() > kNamed && !common.verbose) names += fmt::format(" and {} more (--verbose names them)", files.size() - kNamed);
+    for (std::size_t i = 0; i < files.size() && (i < kNamed || common.verbose); ++i)
+      names += (i ? ", " : "") + files[i];
+    if (files.size() > kNamed && !common.verbose)
+      names += fmt::format(" and {} more (--verbose names them)", files.size() - kNamed);
     log(LogLevel::kInfo, "left out, {}: {}", reason, names);
   }
-  if (s.repaired > 0) log(LogLevel::kWarning, "{} invalid UTF-8 sequences were replaced by U+FFFD", s.repaired);
+  if (s.repaired > 0)
+    log(LogLevel::kWarning, "{} invalid UTF-8 sequences were replaced by U+FFFD", s.repaired);
   if (s.added + s.updated + s.unchanged == 0)
-    log(LogLevel::kWarning, "found no text file in {}. Hidden files, links to folders and what .gitignore and .lyceumignore name do not count.", fmt::join(o.inputs, ", "));
+    log(LogLevel::kWarning,
+        "found no text file in {}. Hidden files, links to folders and what .gitignore and .lyceumignore name "
+        "do not count.",
+        fmt::join(o.inputs, ", "));
 }
 
 struct QueryOptions {
@@ -93,7 +126,9 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t most
   for (std::size_t i = 0; i < text.size();) {
     while (i < text.size() && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r')) ++i;
     std::size_t end = i;
-    while (end < text.size() && text[end] != ' ' && text[end] != '\n' && text[end] != '\t' && text[end] != '\r') ++end;
+    while (end < text.size() && text[end] != ' ' && text[end] != '\n' && text[end] != '\t' &&
+           text[end] != '\r')
+      ++end;
     if (end == i) break;
     if (column + 1 + (end - i) > width && column > 5) {
       if (lines++ == most_lines) return out + " ...";
@@ -115,7 +150,8 @@ void search(const QueryOptions& o, const Common& common) {
   LineReader reader(o.input, common);
   // one question on the command line needs no repeating; of a list, each answer says which it belongs to
   const bool is_list = o.input.texts.size() != 1 || o.input.texts[0] == "-";
-  const char *bold = use_colour() ? "\033[1m" : "", *dim = use_colour() ? "\033[2m" : "", *plain = use_colour() ? "\033[0m" : "";
+  const char *bold = use_colour() ? "\033[1m" : "", *dim = use_colour() ? "\033[2m" : "",
+             *plain = use_colour() ? "\033[0m" : "";
   std::string query;
   std::int64_t cut = 0;
   while (reader.next(query)) {
@@ -125,7 +161,9 @@ void search(const QueryOptions& o, const Common& common) {
       continue;
     }
     if (embedder->tokenizer().encode(query, {.max_tokens = embedder->max_tokens()}).truncated) {
-      if (o.no_truncate) fail(Errc::kData, "question {} has more than {} tokens. Fix: cut it, or leave out --no-truncate", reader.lines(), embedder->max_tokens());
+      if (o.no_truncate)
+        fail(Errc::kData, "question {} has more than {} tokens. Fix: cut it, or leave out --no-truncate",
+             reader.lines(), embedder->max_tokens());
       ++cut;
     }
     if (is_list && !common.json) print_line(fmt::format("{}{}{}\n", bold, query, plain));
@@ -133,11 +171,13 @@ void search(const QueryOptions& o, const Common& common) {
     for (const SearchHit& hit : index.search(query, *embedder, o.search)) {
       ++rank;
       if (common.json) {
-        nlohmann::ordered_json object{{"rank", rank}, {"score", hit.score}, {"file", hit.file}, {"line", hit.line}, {"text", hit.text}};
+        nlohmann::ordered_json object{
+            {"rank", rank}, {"score", hit.score}, {"file", hit.file}, {"line", hit.line}, {"text", hit.text}};
         if (is_list) object["query"] = query;
         print_json(object);
       } else {
-        print_line(fmt::format("{:2}.  {:.3f}  {}{}:{}{}\n{}{}{}\n", rank, hit.score, bold, hit.file, hit.line, plain, dim, wrapped(hit.text, 110, 4), plain));
+        print_line(fmt::format("{:2}.  {:.3f}  {}{}:{}{}\n{}{}{}\n", rank, hit.score, bold, hit.file,
+                               hit.line, plain, dim, wrapped(hit.text, 110, 4), plain));
       }
     }
     if (rank == 0) log(LogLevel::kWarning, "nothing found: the index is empty");
@@ -153,12 +193,20 @@ void add_index(CLI::App& app) {
   auto o = std::make_shared<IndexOptions>();
   CLI::App* verb = app.add_subcommand("index", "Make or update a search index over files and folders");
   auto common = add_common(*verb, "lyceum index notes/ --model all-MiniLM-L6-v2 --output notes.index");
-  verb->add_option("input", o->inputs, "Files and folders. Files that are gone from a folder leave the index; .gitignore and .lyceumignore are obeyed");
+  verb->add_option("input", o->inputs,
+                   "Files and folders. Files that are gone from a folder leave the index; .gitignore and "
+                   ".lyceumignore are obeyed");
   verb->add_option("--model,-m", o->model, "The encoder (default: that of the index)");
-  verb->add_option("--output,-o", o->output, "The index file; the same command again brings it up to date, also after an interruption")->required();
-  verb->add_option("--chunk-tokens", o->chunks.tokens, "The most tokens of a passage, for a new index")->capture_default_str();
-  verb->add_option("--chunk-overlap", o->chunks.overlap, "Tokens that two passages share, for a new index")->capture_default_str();
-  verb->add_option("--max-file-mb", o->max_file_mb, "Leave out larger files")->check(CLI::Range(1, 1024))->capture_default_str();
+  verb->add_option("--output,-o", o->output,
+                   "The index file; the same command again brings it up to date, also after an interruption")
+      ->required();
+  verb->add_option("--chunk-tokens", o->chunks.tokens, "The most tokens of a passage, for a new index")
+      ->capture_default_str();
+  verb->add_option("--chunk-overlap", o->chunks.overlap, "Tokens that two passages share, for a new index")
+      ->capture_default_str();
+  verb->add_option("--max-file-mb", o->max_file_mb, "Leave out larger files")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   verb->add_flag("--remove", o->remove, "Take these files and folders out of the index");
   verb->add_flag("--verify", o->verify, "Read the whole index and say whether it is in order");
   verb->callback([o, common] { index(*o, *common); });
@@ -171,7 +219,9 @@ void add_search(CLI::App& app) {
   verb->add_option("index", o->index, "The index file")->required();
   add_input(*verb, o->input, "Questions");
   verb->add_option("--model,-m", o->model, "The encoder, if it moved since the index was made");
-  verb->add_option("--top,-k", o->search.top, "Answers to each question")->check(CLI::Range(1, 100000))->capture_default_str();
+  verb->add_option("--top,-k", o->search.top, "Answers to each question")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   verb->add_flag("--hybrid", o->search.hybrid, "Join vectors with word matches (BM25)");
   verb->add_flag("--no-truncate", o->no_truncate, "A question that is too long is an error");
   verb->callback([o, common] { search(*o, *common); });

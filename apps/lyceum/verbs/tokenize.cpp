@@ -31,7 +31,8 @@ void print_encoding(const Tokenizer& tokenizer, const Encoding& e, bool json) {
     return;
   }
   std::string line;
-  for (const std::int32_t id : e.ids) line += (line.empty() ? "" : " ") + *tokenizer.token(id) + fmt::format("({})", id);
+  for (const std::int32_t id : e.ids)
+    line += (line.empty() ? "" : " ") + *tokenizer.token(id) + fmt::format("({})", id);
   print_line(line);
 }
 
@@ -46,17 +47,24 @@ void tokenize(const TokenizeOptions& o, const Common& common) {
   while (more) {
     lines.clear();
     std::string line;
-    for (std::size_t bytes = 0; bytes < (std::size_t{1} << 20) && (more = reader.next(line)); bytes += line.size() + 64) lines.push_back(line);
+    for (std::size_t bytes = 0; bytes < (std::size_t{1} << 20) && (more = reader.next(line));
+         bytes += line.size() + 64)
+      lines.push_back(line);
     if (o.pairs) {
       for (const std::string& pair : lines) {
         const std::size_t tab = pair.find('\t');
-        if (tab == std::string::npos) fail(Errc::kData, "--pairs: found a line without a tab, expected two columns");
-        print_encoding(*tokenizer, tokenizer->encode_pair(std::string_view(pair).substr(0, tab), std::string_view(pair).substr(tab + 1), options), common.json);
+        if (tab == std::string::npos)
+          fail(Errc::kData, "--pairs: found a line without a tab, expected two columns");
+        print_encoding(*tokenizer,
+                       tokenizer->encode_pair(std::string_view(pair).substr(0, tab),
+                                              std::string_view(pair).substr(tab + 1), options),
+                       common.json);
       }
       continue;
     }
     const std::vector<std::string_view> views(lines.begin(), lines.end());
-    for (const Encoding& e : tokenizer->encode_batch(views, options)) print_encoding(*tokenizer, e, common.json);
+    for (const Encoding& e : tokenizer->encode_batch(views, options))
+      print_encoding(*tokenizer, e, common.json);
   }
   reader.report();
 }
@@ -88,7 +96,8 @@ void detokenize(const DetokenizeOptions& o, const Common& common) {
       }
       std::int32_t id = 0;
       const auto [end, error] = std::from_chars(line.data() + i, line.data() + line.size(), id);
-      if (error != std::errc()) fail(Errc::kData, "line {}: found '{}', expected token ids", reader.lines(), line.substr(i, 20));
+      if (error != std::errc())
+        fail(Errc::kData, "line {}: found '{}', expected token ids", reader.lines(), line.substr(i, 20));
       ids.push_back(id);
       i = static_cast<std::size_t>(end - line.data());
     }
@@ -107,7 +116,8 @@ void detokenize(const DetokenizeOptions& o, const Common& common) {
 void add_tokenize(CLI::App& app) {
   auto o = std::make_shared<TokenizeOptions>();
   CLI::App* verb = app.add_subcommand("tokenize", "Ids, pieces and byte offsets");
-  auto common = add_common(*verb, "lyceum tokenize bert-base-uncased \"Paris is the capital of France.\" --json");
+  auto common =
+      add_common(*verb, "lyceum tokenize bert-base-uncased \"Paris is the capital of France.\" --json");
   verb->add_option("model", o->model, "A folder with a tokenizer, or a name")->required();
   add_input(*verb, o->input, "Texts");
   verb->add_flag("--no-special", o->no_special, "Without the special tokens around a text");

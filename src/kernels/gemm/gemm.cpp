@@ -27,14 +27,15 @@ float element(const PackSource& s, std::int64_t index) {
 }
 
 // Columns [begin, end) of a source into a panel, starting at its column `at`.
-void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std::int64_t k_size, std::int64_t width,
-                  std::int64_t at, float* panel) {
+void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std::int64_t k_size,
+                  std::int64_t width, std::int64_t at, float* panel) {
   constexpr std::int64_t kStrip = 16;  // of k: a cache line of each source row, if k is contiguous there
   for (std::int64_t k0 = 0; k0 < k_size; k0 += kStrip) {
     const std::int64_t k1 = std::min(k_size, k0 + kStrip);
     if (s.n_stride == 1) {
       for (std::int64_t k = k0; k < k1; ++k)
-        for (std::int64_t n = begin; n < end; ++n) panel[k * width + at + n - begin] = element(s, k * s.k_stride + n);
+        for (std::int64_t n = begin; n < end; ++n)
+          panel[k * width + at + n - begin] = element(s, k * s.k_stride + n);
     } else {
       for (std::int64_t n = begin; n < end; ++n)
         for (std::int64_t k = k0; k < k1; ++k)
@@ -43,10 +44,10 @@ void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std
   }
 }
 
-// A's block [rows][k] in this thread's scratch, when its own rows would fall on each other in the first-level cache (a
-// stride that is a multiple of 4 KiB) or when it stands transposed.
-const float* left_block(const LeftMatrix& a, std::int64_t m, std::int64_t rows, std::int64_t k, std::int64_t k_count,
-                        std::int64_t& stride) {
+// A's block [rows][k] in this thread's scratch, when its own rows would fall on each other in the first-level
+// cache (a stride that is a multiple of 4 KiB) or when it stands transposed.
+const float* left_block(const LeftMatrix& a, std::int64_t m, std::int64_t rows, std::int64_t k,
+                        std::int64_t k_count, std::int64_t& stride) {
   const bool aliases = rows > 1 && a.stride % 1024 == 0;
   if (!a.transposed && !aliases) {
     stride = a.stride;
@@ -58,7 +59,8 @@ const float* left_block(const LeftMatrix& a, std::int64_t m, std::int64_t rows, 
   float* to = scratch.grow(kBlockRows * std::max<std::int64_t>(stride, kBlockK + 16));
   if (!a.transposed) {
     for (std::int64_t r = 0; r < rows; ++r)
-      std::memcpy(to + r * stride, a.data + (m + r) * a.stride + k, static_cast<std::size_t>(k_count) * sizeof(float));
+      std::memcpy(to + r * stride, a.data + (m + r) * a.stride + k,
+                  static_cast<std::size_t>(k_count) * sizeof(float));
     return to;
   }
   constexpr std::int64_t kStrip = 16;
@@ -79,21 +81,25 @@ void pack(std::span<const PackSource> sources, std::int64_t k, Panels& to) {
   to.k_ = k;
   to.width_ = width;
   float* data = to.floats_.grow(panels * width * k + 16);
-  parallel_for(panels, std::max<std::int64_t>(1, (1 << 17) / std::max<std::int64_t>(1, width * k)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t p = begin; p < end; ++p) {
-      float* panel = data + p * width * k;
-      if (p == panels - 1) std::fill_n(panel, width * k, 0.0f);
-      std::int64_t first = 0;  // of the source
-      for (const PackSource& s : sources) {
-        const std::int64_t low = std::max(p * width, first), high = std::min((p + 1) * width, first + s.n);
-        if (low < high) pack_columns(s, low - first, high - first, k, width, low - p * width, panel);
-        first += s.n;
-      }
-    }
-  });
+  parallel_for(panels, std::max<std::int64_t>(1, (1 << 17) / std::max<std::int64_t>(1, width * k)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t p = begin; p < end; ++p) {
+                   float* panel = data + p * width * k;
+                   if (p == panels - 1) std::fill_n(panel, width * k, 0.0f);
+                   std::int64_t first = 0;  // of the source
+                   for (const PackSource& s : sources) {
+                     const std::int64_t low = std::max(p * width, first),
+                                        high = std::min((p + 1) * width, first + s.n);
+                     if (low < high)
+                       pack_columns(s, low - first, high - first, k, width, low - p * width, panel);
+                     first += s.n;
+                   }
+                 }
+               });
 }
 
-void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, std::int64_t c_stride, const Epilogue& epilogue) {
+void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, std::int64_t c_stride,
+             const Epilogue& epilogue) {
   const std::int64_t n_size = b.n(), k_size = b.k(), width = b.width();
   if (rows <= 0 || n_size <= 0) return;
   const TileRow run = tile_row();
@@ -106,22 +112,27 @@ void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, 
 
   // Few rows: share out the panels. Many: share out blocks of rows, of one size as nearly as tiles allow.
   std::int64_t blocks = (rows + kBlockRows - 1) / kBlockRows;
-  if (blocks > 1 && threads > 1 && blocks % threads != 0 && blocks < 4 * threads) blocks += threads - blocks % threads;
+  if (blocks > 1 && threads > 1 && blocks % threads != 0 && blocks < 4 * threads)
+    blocks += threads - blocks % threads;
   const std::int64_t block_rows = ((rows + blocks - 1) / blocks + tile - 1) / tile * tile;
   blocks = (rows + block_rows - 1) / block_rows;
   std::int64_t groups = 1;
   if (threads > 1 && blocks < 4 * threads) groups = std::min(panels, (4 * threads + blocks - 1) / blocks);
-  const double work = 2.0 * static_cast<double>(rows) * static_cast<double>(n_size) * static_cast<double>(k_size);
+  const double work =
+      2.0 * static_cast<double>(rows) * static_cast<double>(n_size) * static_cast<double>(k_size);
   if (work < 4e5) groups = blocks = 1;
   const std::int64_t per_block = blocks == 1 ? rows : block_rows, group = (panels + groups - 1) / groups;
 
   const auto one = [&](std::int64_t task, int) {
-    const std::int64_t first_panel = (task % groups) * group, last_panel = std::min(panels, first_panel + group);
-    for (std::int64_t m = (task / groups) * per_block, end = std::min(rows, m + per_block); m < end; m += kBlockRows) {
+    const std::int64_t first_panel = (task % groups) * group,
+                       last_panel = std::min(panels, first_panel + group);
+    for (std::int64_t m = (task / groups) * per_block, end = std::min(rows, m + per_block); m < end;
+         m += kBlockRows) {
       const std::int64_t count = std::min(kBlockRows, end - m);
       const std::int64_t n_begin = first_panel * width, n_end = std::min(n_size, last_panel * width);
       if (k_size == 0)
-        for (std::int64_t r = 0; r < count; ++r) std::fill(c + (m + r) * c_stride + n_begin, c + (m + r) * c_stride + n_end, 0.0f);
+        for (std::int64_t r = 0; r < count; ++r)
+          std::fill(c + (m + r) * c_stride + n_begin, c + (m + r) * c_stride + n_end, 0.0f);
       for (std::int64_t k = 0; k < k_size; k += kBlockK) {
         const std::int64_t k_count = std::min(kBlockK, k_size - k);
         TileArgs t{};
@@ -134,7 +145,8 @@ void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, 
           t.panel = b.data() + (p * k_size + k) * width;
           t.c = c + m * c_stride + p * width;
           t.columns = std::min(width, n_size - p * width);
-          t.ahead = p + 1 < last_panel ? t.panel + k_size * width : b.data() + (first_panel * k_size + k + k_count) * width;
+          t.ahead = p + 1 < last_panel ? t.panel + k_size * width
+                                       : b.data() + (first_panel * k_size + k + k_count) * width;
           run(t, count);
           if (!plain && k + k_count == k_size)
             finish(c + m * c_stride, c_stride, count, p * width, p * width + t.columns, m, epilogue);
@@ -150,7 +162,8 @@ void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, 
   }
 }
 
-void product_once(const LeftMatrix& a, std::int64_t rows, const PackSource& b, std::int64_t k, float* c, std::int64_t c_stride) {
+void product_once(const LeftMatrix& a, std::int64_t rows, const PackSource& b, std::int64_t k, float* c,
+                  std::int64_t c_stride) {
   static thread_local Panels scratch;
   pack({&b, 1}, k, scratch);
   product(a, rows, scratch, c, c_stride);

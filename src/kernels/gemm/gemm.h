@@ -1,6 +1,6 @@
-// The f32 product. Every output is one chain of fused multiply-adds over k ascending, starting from 0, then the
-// epilogue: its bits depend on one row of A and one column of B, and not on the other rows, the threads or the
-// instruction set. There is no split over K.
+// The f32 product. Every output is one chain of fused multiply-adds over k ascending, starting from 0, then
+// the epilogue: its bits depend on one row of A and one column of B, and not on the other rows, the threads
+// or the instruction set. There is no split over K.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace lyceum::kernels {
 
 enum class PackType : std::uint8_t { kF32, kF16, kBF16 };
 
-// A matrix B[k][n] as it lies in memory: element (k, n) is data[k * k_stride + n * n_stride], of any alignment.
-// A Linear of PyTorch [N, K]: k_stride 1, n_stride K. A Conv1D [K, N]: k_stride N, n_stride 1.
+// A matrix B[k][n] as it lies in memory: element (k, n) is data[k * k_stride + n * n_stride], of any
+// alignment. A Linear of PyTorch [N, K]: k_stride 1, n_stride K. A Conv1D [K, N]: k_stride N, n_stride 1.
 struct PackSource {
   const void* data = nullptr;
   PackType type = PackType::kF32;
@@ -38,34 +38,38 @@ class Panels {
   std::int64_t n_ = 0, k_ = 0, width_ = 0;
 };
 
-// Packs the sources side by side along n, all with `k` rows. Several threads for large ones. Reuses the memory of `to`.
+// Packs the sources side by side along n, all with `k` rows. Several threads for large ones. Reuses the
+// memory of `to`.
 void pack(std::span<const PackSource> sources, std::int64_t k, Panels& to);
 
 // y = act(chain + bias) + residual
 struct Epilogue {
-  const float* bias = nullptr;        // [N]
+  const float* bias = nullptr;  // [N]
   Activation activation = Activation::kNone;
-  float* pre_activation = nullptr;    // [M, N], also written: chain + bias
+  float* pre_activation = nullptr;  // [M, N], also written: chain + bias
   std::int64_t pre_stride = 0;
-  const float* residual = nullptr;    // [M, N]
+  const float* residual = nullptr;  // [M, N]
   std::int64_t residual_stride = 0;
 };
 
 struct LeftMatrix {
-  const float* data = nullptr;   // A[m][k] = data[m * stride + k], or with transposed data[k * stride + m]
+  const float* data = nullptr;  // A[m][k] = data[m * stride + k], or with transposed data[k * stride + m]
   std::int64_t stride = 0;
   bool transposed = false;
 };
 
 // c[m * c_stride + n] for m in [0, rows). Writes nothing else; c may not overlap the inputs.
-void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, std::int64_t c_stride, const Epilogue& epilogue = {});
+void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, std::int64_t c_stride,
+             const Epilogue& epilogue = {});
 
 // The same for a right-hand side that is used once: packed into this thread's scratch first.
-void product_once(const LeftMatrix& a, std::int64_t rows, const PackSource& b, std::int64_t k, float* c, std::int64_t c_stride);
+void product_once(const LeftMatrix& a, std::int64_t rows, const PackSource& b, std::int64_t k, float* c,
+                  std::int64_t c_stride);
 
 // The activation of a row, elementwise; y may be x.
 void activate(const float* x, float* y, std::int64_t n, Activation activation) noexcept;
 // dx = dy act'(x), elementwise; dx may be dy.
-void activate_backward(const float* dy, const float* x, float* dx, std::int64_t n, Activation activation) noexcept;
+void activate_backward(const float* dy, const float* x, float* dx, std::int64_t n,
+                       Activation activation) noexcept;
 
 }  // namespace lyceum::kernels

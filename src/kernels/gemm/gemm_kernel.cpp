@@ -1,14 +1,16 @@
-// Register tiles: 8 x 48 on AVX-512 (24 accumulators, 3 loads and 8 broadcasts a step), 6 x 16 on AVX2 (12, 2 and 6) and
-// NEON (24 of 4 lanes). 48 divides every width of the families at hand, 8 every usual number of rows.
+// Register tiles: 8 x 48 on AVX-512 (24 accumulators, 3 loads and 8 broadcasts a step), 6 x 16 on AVX2 (12, 2
+// and 6) and NEON (24 of 4 lanes). 48 divides every width of the families at hand, 8 every usual number of
+// rows.
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemm/gemm_kernel.cpp"
+#include "kernels/gemm/gemm_kernel.h"
+
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "kernels/gemm/gemm_kernel.h"
-#include "kernels/isa.h"
 #include "kernels/gemm/tile-inl.h"
+#include "kernels/isa.h"
 #include "kernels/simd/lanes-inl.h"
 #include "kernels/simd/math-inl.h"
 
@@ -26,26 +28,37 @@ constexpr int kTileRows = 6, kTileVectors = 4;
 template <int kVectors>
 void Rows(const TileArgs& t) {
   switch (t.rows) {
-    case 1: return Tile<1, kVectors, false, true>(t, t.columns, t.first);
-    case 2: return Tile<2, kVectors, false, true>(t, t.columns, t.first);
-    case 3: return Tile<3, kVectors, false, true>(t, t.columns, t.first);
-    case 4: return Tile<4, kVectors, false, true>(t, t.columns, t.first);
-    case 5: return Tile<5, kVectors, false, true>(t, t.columns, t.first);
-    case 6: return Tile<6, kVectors, false, true>(t, t.columns, t.first);
+    case 1:
+      return Tile<1, kVectors, false, true>(t, t.columns, t.first);
+    case 2:
+      return Tile<2, kVectors, false, true>(t, t.columns, t.first);
+    case 3:
+      return Tile<3, kVectors, false, true>(t, t.columns, t.first);
+    case 4:
+      return Tile<4, kVectors, false, true>(t, t.columns, t.first);
+    case 5:
+      return Tile<5, kVectors, false, true>(t, t.columns, t.first);
+    case 6:
+      return Tile<6, kVectors, false, true>(t, t.columns, t.first);
 #if HWY_TARGET <= HWY_AVX3
-    case 7: return Tile<7, kVectors, false, true>(t, t.columns, t.first);
-    case 8: return Tile<8, kVectors, false, true>(t, t.columns, t.first);
+    case 7:
+      return Tile<7, kVectors, false, true>(t, t.columns, t.first);
+    case 8:
+      return Tile<8, kVectors, false, true>(t, t.columns, t.first);
 #endif
-    default: return;
+    default:
+      return;
   }
 }
 
-// Panels packed for another instruction set are read in parts of 16 columns (every width is a multiple of it).
+// Panels packed for another instruction set are read in parts of 16 columns (every width is a multiple of
+// it).
 void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
   constexpr std::int64_t kColumns = static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors;
   TileArgs t = args;
   // The lines of the next panel, shared out over this one's tiles.
-  const std::int64_t tiles = (row_count + kTileRows - 1) / kTileRows, lines = args.panel_stride / 4;  // of 4 rows of k
+  const std::int64_t tiles = (row_count + kTileRows - 1) / kTileRows,
+                     lines = args.panel_stride / 4;  // of 4 rows of k
   t.ahead_lines = static_cast<int>((lines + tiles - 1) / tiles);
   for (std::int64_t m = 0; m < row_count; m += kTileRows) {
     t.a = args.a + m * args.a_stride;
@@ -73,9 +86,7 @@ void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
   }
 }
 
-TileShape ShapeImpl() {
-  return {kTileRows, static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors};
-}
+TileShape ShapeImpl() { return {kTileRows, static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors}; }
 
 template <Activation kActivation>
 HWY_INLINE VF32 Activate(F32 d, VF32 x) {
@@ -126,16 +137,23 @@ void EpilogueFor(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_
   }
 }
 
-void EpilogueImpl(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin, std::int64_t n_end,
-                  std::int64_t m_begin, const Epilogue& e) {
+void EpilogueImpl(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin,
+                  std::int64_t n_end, std::int64_t m_begin, const Epilogue& e) {
   switch (e.activation) {
-    case Activation::kNone: return EpilogueFor<Activation::kNone>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kRelu: return EpilogueFor<Activation::kRelu>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kGeluErf: return EpilogueFor<Activation::kGeluErf>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kGeluTanh: return EpilogueFor<Activation::kGeluTanh>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kSilu: return EpilogueFor<Activation::kSilu>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kTanh: return EpilogueFor<Activation::kTanh>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kSigmoid: return EpilogueFor<Activation::kSigmoid>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kNone:
+      return EpilogueFor<Activation::kNone>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kRelu:
+      return EpilogueFor<Activation::kRelu>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kGeluErf:
+      return EpilogueFor<Activation::kGeluErf>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kGeluTanh:
+      return EpilogueFor<Activation::kGeluTanh>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kSilu:
+      return EpilogueFor<Activation::kSilu>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kTanh:
+      return EpilogueFor<Activation::kTanh>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+    case Activation::kSigmoid:
+      return EpilogueFor<Activation::kSigmoid>(c, c_stride, rows, n_begin, n_end, m_begin, e);
   }
 }
 
@@ -149,13 +167,20 @@ void BackwardFor(const float* dy, const float* x, float* dx, std::int64_t n) {
 
 void BackwardImpl(const float* dy, const float* x, float* dx, std::int64_t n, Activation activation) {
   switch (activation) {
-    case Activation::kNone: return BackwardFor<Activation::kNone>(dy, x, dx, n);
-    case Activation::kRelu: return BackwardFor<Activation::kRelu>(dy, x, dx, n);
-    case Activation::kGeluErf: return BackwardFor<Activation::kGeluErf>(dy, x, dx, n);
-    case Activation::kGeluTanh: return BackwardFor<Activation::kGeluTanh>(dy, x, dx, n);
-    case Activation::kSilu: return BackwardFor<Activation::kSilu>(dy, x, dx, n);
-    case Activation::kTanh: return BackwardFor<Activation::kTanh>(dy, x, dx, n);
-    case Activation::kSigmoid: return BackwardFor<Activation::kSigmoid>(dy, x, dx, n);
+    case Activation::kNone:
+      return BackwardFor<Activation::kNone>(dy, x, dx, n);
+    case Activation::kRelu:
+      return BackwardFor<Activation::kRelu>(dy, x, dx, n);
+    case Activation::kGeluErf:
+      return BackwardFor<Activation::kGeluErf>(dy, x, dx, n);
+    case Activation::kGeluTanh:
+      return BackwardFor<Activation::kGeluTanh>(dy, x, dx, n);
+    case Activation::kSilu:
+      return BackwardFor<Activation::kSilu>(dy, x, dx, n);
+    case Activation::kTanh:
+      return BackwardFor<Activation::kTanh>(dy, x, dx, n);
+    case Activation::kSigmoid:
+      return BackwardFor<Activation::kSigmoid>(dy, x, dx, n);
   }
 }
 
@@ -180,7 +205,8 @@ void activate(const float* x, float* y, std::int64_t n, Activation activation) n
   LYCEUM_DISPATCH(EpilogueImpl)(y, n, 1, 0, n, 0, Epilogue{.activation = activation});
 }
 
-void activate_backward(const float* dy, const float* x, float* dx, std::int64_t n, Activation activation) noexcept {
+void activate_backward(const float* dy, const float* x, float* dx, std::int64_t n,
+                       Activation activation) noexcept {
   LYCEUM_DISPATCH(BackwardImpl)(dy, x, dx, n, activation);
 }
 

@@ -13,7 +13,8 @@ struct TileShape {
 };
 TileShape tile_shape();
 
-// c[rows][columns] (+)= a[rows][k] panel[k][...]: `columns` of a panel whose rows are `panel_stride` apart, rows <= tile rows.
+// c[rows][columns] (+)= a[rows][k] panel[k][...]: `columns` of a panel whose rows are `panel_stride` apart,
+// rows <= tile rows.
 struct TileArgs {
   const float* a;
   std::int64_t a_stride;
@@ -30,8 +31,8 @@ using TileRow = void (*)(const TileArgs& args, std::int64_t row_count);
 // Runs the register tiles of all `row_count` rows over one panel part.
 TileRow tile_row();
 
-using EpilogueRows = void (*)(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin, std::int64_t n_end,
-                              std::int64_t m_begin, const Epilogue& epilogue);
+using EpilogueRows = void (*)(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin,
+                              std::int64_t n_end, std::int64_t m_begin, const Epilogue& epilogue);
 EpilogueRows epilogue_rows();
 
 }  // namespace lyceum::kernels

@@ -36,8 +36,9 @@ struct RestoreMachine {
 
 TEST(Gemm, EveryOutputIsTheChainOnEveryInstructionSetAndThreadCount) {
   const RestoreMachine restore;
-  const std::int64_t shapes[][3] = {{1, 1, 1},   {1, 48, 7},    {2, 16, 16},   {3, 47, 5},    {5, 49, 33},  {6, 64, 64},
-                                    {7, 17, 100}, {8, 96, 768},  {9, 31, 769},  {13, 145, 40}, {16, 48, 17}, {17, 3, 1600},
+  const std::int64_t shapes[][3] = {{1, 1, 1},    {1, 48, 7},     {2, 16, 16},   {3, 47, 5},
+                                    {5, 49, 33},  {6, 64, 64},    {7, 17, 100},  {8, 96, 768},
+                                    {9, 31, 769}, {13, 145, 40},  {16, 48, 17},  {17, 3, 1600},
                                     {97, 50, 20}, {200, 97, 129}, {193, 16, 70}, {4, 200, 1024}};
   for (const auto& [m, n, k] : shapes) {
     const auto a = random_values(m * k, 1), b = random_values(n * k, 2);
@@ -52,9 +53,12 @@ TEST(Gemm, EveryOutputIsTheChainOnEveryInstructionSetAndThreadCount) {
         product({.data = a.data(), .stride = k}, m, panels, c.data(), n + 3);
         for (std::int64_t i = 0; i < m; ++i) {
           for (std::int64_t j = 0; j < n; ++j)
-            ASSERT_EQ(c[static_cast<std::size_t>(i * (n + 3) + j)], chain(a.data() + i * k, b.data() + j * k, k, 1))
-                << isa_name(isa) << " threads " << threads << " " << m << "x" << n << "x" << k << " at " << i << "," << j;
-          for (std::int64_t j = n; j < n + 3; ++j) ASSERT_EQ(c[static_cast<std::size_t>(i * (n + 3) + j)], -7.0f) << "written past the row";
+            ASSERT_EQ(c[static_cast<std::size_t>(i * (n + 3) + j)],
+                      chain(a.data() + i * k, b.data() + j * k, k, 1))
+                << isa_name(isa) << " threads " << threads << " " << m << "x" << n << "x" << k << " at " << i
+                << "," << j;
+          for (std::int64_t j = n; j < n + 3; ++j)
+            ASSERT_EQ(c[static_cast<std::size_t>(i * (n + 3) + j)], -7.0f) << "written past the row";
         }
       }
     }
@@ -92,7 +96,8 @@ TEST(Gemm, TransposedLeftSidesStackedPacksAndConv1dOrientationAgree) {
     std::vector<float> row;
     for (std::int64_t t = 0; t < k; ++t) row.push_back(at[static_cast<std::size_t>(t * m + i)]);
     for (std::int64_t j = 0; j < n; ++j) {
-      const float want = j < n1 ? chain(row.data(), b1.data() + j * k, k, 1) : chain(row.data(), b2.data() + (j - n1), k, n2);
+      const float want = j < n1 ? chain(row.data(), b1.data() + j * k, k, 1)
+                                : chain(row.data(), b2.data() + (j - n1), k, n2);
       ASSERT_EQ(c[static_cast<std::size_t>(i * n + j)], want);
     }
   }
@@ -115,17 +120,23 @@ TEST(Gemm, AliasingStridesAndLongChainsKeepTheBits) {
 
 TEST(Gemm, EpilogueAddsBiasThenActivatesThenAddsTheResidual) {
   const std::int64_t m = 9, n = 53, k = 21;
-  const auto a = random_values(m * k, 1), b = random_values(n * k, 2), bias = random_values(n, 3), residual = random_values(m * n, 4);
+  const auto a = random_values(m * k, 1), b = random_values(n * k, 2), bias = random_values(n, 3),
+             residual = random_values(m * n, 4);
   const PackSource source{.data = b.data(), .n = n, .k_stride = 1, .n_stride = k};
   Panels panels;
   pack({&source, 1}, k, panels);
   std::vector<float> c(static_cast<std::size_t>(m * n)), pre(c.size());
   product({.data = a.data(), .stride = k}, m, panels, c.data(), n,
-          {.bias = bias.data(), .activation = Activation::kRelu, .pre_activation = pre.data(), .pre_stride = n,
-           .residual = residual.data(), .residual_stride = n});
+          {.bias = bias.data(),
+           .activation = Activation::kRelu,
+           .pre_activation = pre.data(),
+           .pre_stride = n,
+           .residual = residual.data(),
+           .residual_stride = n});
   for (std::int64_t i = 0; i < m * n; ++i) {
     const auto s = static_cast<std::size_t>(i);
-    const float x = chain(a.data() + i / n * k, b.data() + i % n * k, k, 1) + bias[static_cast<std::size_t>(i % n)];
+    const float x =
+        chain(a.data() + i / n * k, b.data() + i % n * k, k, 1) + bias[static_cast<std::size_t>(i % n)];
     ASSERT_EQ(pre[s], x);
     ASSERT_EQ(c[s], std::max(0.0f, x) + residual[s]);
   }
@@ -147,14 +158,17 @@ TEST(Gemm, SixteenBitWeightsAreWidenedExactly) {
   Random random(5);
   std::vector<std::uint16_t> halves(static_cast<std::size_t>(n * k));
   for (const PackType type : {PackType::kBF16, PackType::kF16}) {
-    for (auto& h : halves) h = type == PackType::kBF16 ? f32_to_bf16(random.uniform(-1, 1)) : f32_to_f16(random.uniform(-1, 1));
+    for (auto& h : halves)
+      h = type == PackType::kBF16 ? f32_to_bf16(random.uniform(-1, 1)) : f32_to_f16(random.uniform(-1, 1));
     const PackSource source{.data = halves.data(), .type = type, .n = n, .k_stride = 1, .n_stride = k};
     Panels panels;
     pack({&source, 1}, k, panels);
     std::vector<float> c(static_cast<std::size_t>(n)), wide(halves.size());
     product({.data = a.data(), .stride = k}, 1, panels, c.data(), n);
-    for (std::size_t i = 0; i < halves.size(); ++i) wide[i] = type == PackType::kBF16 ? bf16_to_f32(halves[i]) : f16_to_f32(halves[i]);
-    for (std::int64_t j = 0; j < n; ++j) ASSERT_EQ(c[static_cast<std::size_t>(j)], chain(a.data(), wide.data() + j * k, k, 1));
+    for (std::size_t i = 0; i < halves.size(); ++i)
+      wide[i] = type == PackType::kBF16 ? bf16_to_f32(halves[i]) : f16_to_f32(halves[i]);
+    for (std::int64_t j = 0; j < n; ++j)
+      ASSERT_EQ(c[static_cast<std::size_t>(j)], chain(a.data(), wide.data() + j * k, k, 1));
   }
 }
 

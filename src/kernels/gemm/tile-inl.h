@@ -1,5 +1,5 @@
-// The register tile: c[rows][columns] (+)= a[rows][k] b[k][columns], each output one chain of fused multiply-adds over k
-// ascending. Shared by the product and by attention.
+// The register tile: c[rows][columns] (+)= a[rows][k] b[k][columns], each output one chain of fused
+// multiply-adds over k ascending. Shared by the product and by attention.
 
 #if defined(LYCEUM_KERNELS_GEMM_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LYCEUM_KERNELS_GEMM_TILE_INL_H_
@@ -22,10 +22,11 @@ namespace lyceum::kernels::HWY_NAMESPACE {
 #define LYCEUM_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-// Tile: args has a, a_stride (between rows of a), panel, panel_stride (between rows of b), k, c, c_stride. With kTransposed, a
-// holds its rows side by side: element (r, k) is a[k * a_stride + r]. `columns` may be fewer than the tile's: then the
-// rest of b is read (it must be there) but not written. `first` starts from 0 instead of from c. With kAhead, Args has also
-// `ahead`, and `ahead_lines` cache lines from there for every 4 steps of k are called into the second-level cache on the way.
+// Tile: args has a, a_stride (between rows of a), panel, panel_stride (between rows of b), k, c, c_stride.
+// With kTransposed, a holds its rows side by side: element (r, k) is a[k * a_stride + r]. `columns` may be
+// fewer than the tile's: then the rest of b is read (it must be there) but not written. `first` starts from 0
+// instead of from c. With kAhead, Args has also `ahead`, and `ahead_lines` cache lines from there for every 4
+// steps of k are called into the second-level cache on the way.
 HWY_INLINE void PrefetchFar(const float* p) {
 #if defined(__GNUC__)
   __builtin_prefetch(p, 0, 2);
@@ -52,12 +53,15 @@ HWY_INLINE void WholeTile(const Args& t, float* c, std::int64_t c_stride) {
     }
   }
   const float* b = t.panel;
-  // Rows of a stand at multiples of the stride that an address can hold (1, 2, 4 times a register): eight row pointers do not
-  // fit beside the rest, and moving one in and out of a vector register costs a multiply-add's slot.
+  // Rows of a stand at multiples of the stride that an address can hold (1, 2, 4 times a register): eight row
+  // pointers do not fit beside the rest, and moving one in and out of a vector register costs a
+  // multiply-add's slot.
   const char* a = reinterpret_cast<const char*>(t.a);
-  const std::int64_t s1 = kTransposed ? static_cast<std::int64_t>(sizeof(float)) : t.a_stride * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t s1 = kTransposed ? static_cast<std::int64_t>(sizeof(float))
+                                      : t.a_stride * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t s3 = 3 * s1, s5 = 5 * s1, s7 = 7 * s1;
-  const std::int64_t a_step = kTransposed ? t.a_stride * static_cast<std::int64_t>(sizeof(float)) : static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t a_step = kTransposed ? t.a_stride * static_cast<std::int64_t>(sizeof(float))
+                                          : static_cast<std::int64_t>(sizeof(float));
   const auto step = [&]() HWY_ATTR __attribute__((always_inline)) {
     VF32 column[kVectors];
     LYCEUM_UNROLL
@@ -106,11 +110,13 @@ HWY_INLINE void Tile(const Args& t, std::int64_t columns, bool first) {
   alignas(64) float edge[kRows * kColumns];
   if (!first)
     for (int r = 0; r < kRows; ++r)
-      for (int v = 0; v < kVectors; ++v) hn::Store(LoadTail(d, t.c + r * t.c_stride, v * kN, columns), d, edge + r * kColumns + v * kN);
+      for (int v = 0; v < kVectors; ++v)
+        hn::Store(LoadTail(d, t.c + r * t.c_stride, v * kN, columns), d, edge + r * kColumns + v * kN);
   first ? WholeTile<kRows, kVectors, kTransposed, kAhead, true>(t, edge, kColumns)
         : WholeTile<kRows, kVectors, kTransposed, kAhead, false>(t, edge, kColumns);
   for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVectors; ++v) StoreTail(d, hn::Load(d, edge + r * kColumns + v * kN), t.c + r * t.c_stride, v * kN, columns);
+    for (int v = 0; v < kVectors; ++v)
+      StoreTail(d, hn::Load(d, edge + r * kColumns + v * kN), t.c + r * t.c_stride, v * kN, columns);
 }
 
 }  // namespace lyceum::kernels::HWY_NAMESPACE

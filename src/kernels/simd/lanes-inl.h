@@ -1,6 +1,6 @@
-// Sums, dot products and maxima over a row with 16 virtual lanes, whatever the vector width: element i goes to lane
-// i mod 16 in order of i, and the lanes are folded 16 -> 8 -> 4 -> 2 -> 1 by adding the upper half to the lower.
-// So the bits of a sum depend on the row alone.
+// Sums, dot products and maxima over a row with 16 virtual lanes, whatever the vector width: element i goes
+// to lane i mod 16 in order of i, and the lanes are folded 16 -> 8 -> 4 -> 2 -> 1 by adding the upper half to
+// the lower. So the bits of a sum depend on the row alone.
 
 #if defined(LYCEUM_KERNELS_SIMD_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LYCEUM_KERNELS_SIMD_LANES_INL_H_

@@ -1,11 +1,12 @@
-// Elementary functions of f32 vectors: the same bits at every vector width and on every instruction set, because
-// each is a fixed sequence of IEEE operations and explicit fused multiply-adds. Never libm in a kernel.
+// Elementary functions of f32 vectors: the same bits at every vector width and on every instruction set,
+// because each is a fixed sequence of IEEE operations and explicit fused multiply-adds. Never libm in a
+// kernel.
 //
 //   function    range                 error (math_test: every 251st f32)              special values
-//   Exp         x < -86.6 gives 0     2 ulp                                           NaN stays, > 88.72 gives inf
-//   Log         x > 0, normal         2 ulp                                           0 gives -inf, < 0 and NaN NaN
-//   Tanh, Erf   all                   6 ulp                                           NaN stays, |result| <= 1
-//   Sigmoid     all                   4 ulp (absolute 2^-125 below -86.6)             NaN stays
+//   Exp         x < -86.6 gives 0     2 ulp                                           NaN stays, > 88.72
+//   gives inf Log         x > 0, normal         2 ulp                                           0 gives -inf,
+//   < 0 and NaN NaN Tanh, Erf   all                   6 ulp                                           NaN
+//   stays, |result| <= 1 Sigmoid     all                   4 ulp (absolute 2^-125 below -86.6) NaN stays
 //   Gelu*, Silu all                   relative to |x|: 4e-7                           NaN stays
 //   *Slope      |x| <= 1e30           absolute 1e-6                                   NaN stays
 //
@@ -37,15 +38,15 @@ HWY_INLINE V Polynomial(D d, V t, float highest, Rest... rest) {
   return HornerStep(d, t, hn::Set(d, highest), rest...);
 }
 
-// e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2 in two steps (Cody and Waite 1980); e^r by a polynomial of
-// degree 7 fitted for this range.
+// e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2 in two steps (Cody and Waite 1980); e^r by a polynomial
+// of degree 7 fitted for this range.
 template <class D, class V = hn::VFromD<D>>
 HWY_INLINE V ExpReduced(D d, V x, V& n) {
   n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504f)));
   V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);
   r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
-  return Polynomial(d, r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
-                    5.0000001201e-1f, 1.0f, 1.0f);
+  return Polynomial(d, r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
+                    1.6666665459e-1f, 5.0000001201e-1f, 1.0f, 1.0f);
 }
 
 // Below 2^-125 the result is flushed to zero, so that 2^(n-1) is always normal.
@@ -59,7 +60,8 @@ HWY_INLINE V Exp(D d, V x) {
   return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -86.6f)), y);
 }
 
-// The same bits for x <= 0 (or -inf), where nothing overflows: what is far below is garbage until it is flushed to zero.
+// The same bits for x <= 0 (or -inf), where nothing overflows: what is far below is garbage until it is
+// flushed to zero.
 template <class D, class V = hn::VFromD<D>>
 HWY_INLINE V ExpNonPositive(D d, V x) {
   const hn::RebindToSigned<D> di;
@@ -77,8 +79,9 @@ HWY_INLINE V Log(D d, V x) {
   const V e = hn::ConvertTo(d, hn::ShiftRight<23>(bits));
   const V m = hn::BitCast(d, hn::Add(hn::And(bits, hn::Set(di, 0x007FFFFF)), hn::Set(di, 0x3F3504F3)));
   const V f = hn::Sub(m, hn::Set(d, 1.0f)), f2 = hn::Mul(f, f);
-  V y = Polynomial(d, f, 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f,
-                   1.4249322787e-1f, -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f);
+  V y =
+      Polynomial(d, f, 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f,
+                 1.4249322787e-1f, -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f);
   y = hn::Mul(hn::Mul(y, f2), f);
   y = hn::MulAdd(e, hn::Set(d, -2.12194440e-4f), y);
   y = hn::NegMulAdd(hn::Set(d, 0.5f), f2, y);
@@ -89,16 +92,16 @@ HWY_INLINE V Log(D d, V x) {
   return hn::IfThenElse(hn::Ge(x, zero), y, nan);
 }
 
-// erf(x) = x P(x^2) / Q(x^2) on [-3.92, 3.92], where it has reached 1 to rounding. Coefficients: least squares with
-// reweighting on the relative error, all positive, so that nothing cancels.
+// erf(x) = x P(x^2) / Q(x^2) on [-3.92, 3.92], where it has reached 1 to rounding. Coefficients: least
+// squares with reweighting on the relative error, all positive, so that nothing cancels.
 template <class D, class V = hn::VFromD<D>>
 HWY_INLINE V Erf(D d, V x) {
   const V c = hn::Max(hn::Set(d, -3.92f), hn::Min(hn::Set(d, 3.92f), x));
   const V t = hn::Mul(c, c);
-  const V p = Polynomial(d, t, 2.050100420e-6f, 2.848808363e-4f, 3.765537869e-3f, 5.274848267e-2f, 1.904046386e-1f,
-                         1.1283791065f);
-  const V q = Polynomial(d, t, 3.809175178e-5f, 1.162516070e-3f, 1.496906020e-2f, 1.141083613e-1f, 5.020744801e-1f,
-                         1.0f);
+  const V p = Polynomial(d, t, 2.050100420e-6f, 2.848808363e-4f, 3.765537869e-3f, 5.274848267e-2f,
+                         1.904046386e-1f, 1.1283791065f);
+  const V q = Polynomial(d, t, 3.809175178e-5f, 1.162516070e-3f, 1.496906020e-2f, 1.141083613e-1f,
+                         5.020744801e-1f, 1.0f);
   const V y = hn::Div(hn::Mul(c, p), q);
   return hn::Max(hn::Set(d, -1.0f), hn::Min(hn::Set(d, 1.0f), y));
 }
@@ -136,7 +139,8 @@ HWY_INLINE V GeluErf(D d, V x) {
   return hn::MulAdd(half, Erf(d, hn::Mul(x, hn::Set(d, 0.70710678f))), half);
 }
 
-// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2: the same paper's approximation ("gelu_new", "gelu_pytorch_tanh").
+// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2: the same paper's approximation ("gelu_new",
+// "gelu_pytorch_tanh").
 template <class D, class V = hn::VFromD<D>>
 HWY_INLINE V GeluTanhArgument(D d, V x) {
   const V cubic = hn::MulAdd(hn::Mul(hn::Mul(x, x), x), hn::Set(d, 0.044715f), x);

@@ -24,21 +24,25 @@ BertConfig bert_config(const std::string& config_json, const std::string& where)
   c.max_positions = f.integer("max_position_embeddings", c.max_positions, 1, kMost);
   c.types = f.integer("type_vocab_size", c.types, 1, 1 << 16);
   c.layer_norm_epsilon = static_cast<float>(f.number("layer_norm_eps", 1e-12, 0.0, 1.0));
-  c.padding_id = f.integer("pad_token_id", json.contains("pad_token_id") && json["pad_token_id"].is_null() ? -1 : 0, -1, kMost);
-  if (c.padding_id == -1 && f.has("pad_token_id")) c.padding_id = c.vocabulary - 1;  // R: counted from the end
+  c.padding_id = f.integer(
+      "pad_token_id", json.contains("pad_token_id") && json["pad_token_id"].is_null() ? -1 : 0, -1, kMost);
+  if (c.padding_id == -1 && f.has("pad_token_id"))
+    c.padding_id = c.vocabulary - 1;  // R: counted from the end
   c.tie_word_embeddings = f.boolean("tie_word_embeddings", true);
   c.problem_type = f.text("problem_type", "");
   if (c.width % c.heads != 0)
-    fail(Errc::kFormat, "{}: 'hidden_size': found {}, expected a multiple of num_attention_heads = {}", where, c.width, c.heads);
-  if (!c.problem_type.empty() && c.problem_type != "regression" && c.problem_type != "single_label_classification" &&
-      c.problem_type != "multi_label_classification")
+    fail(Errc::kFormat, "{}: 'hidden_size': found {}, expected a multiple of num_attention_heads = {}", where,
+         c.width, c.heads);
+  if (!c.problem_type.empty() && c.problem_type != "regression" &&
+      c.problem_type != "single_label_classification" && c.problem_type != "multi_label_classification")
     f.wrong("problem_type", "regression, single_label_classification or multi_label_classification");
   try {
     c.activation = activation_from_name(f.text("hidden_act", "gelu"));
   } catch (const Error& error) {
     fail(error.code(), "{}: 'hidden_act': {}", where, error.what());
   }
-  if (f.boolean("is_decoder", false)) fail(Errc::kUnsupported, "{}: 'is_decoder': BERT as a decoder is not supported", where);
+  if (f.boolean("is_decoder", false))
+    fail(Errc::kUnsupported, "{}: 'is_decoder': BERT as a decoder is not supported", where);
   if (const std::string kind = f.text("position_embedding_type", "absolute"); kind != "absolute")
     fail(Errc::kUnsupported, "{}: 'position_embedding_type': found '{}', expected absolute", where, kind);
   if (f.has("architectures")) {
@@ -56,7 +60,8 @@ struct Taker {
   std::int64_t width;
 
   NormWeights norm(const std::string& name) {  // files of 2018 say gamma and beta
-    return {from.take({name + ".weight", name + ".gamma"}, {width}), from.take({name + ".bias", name + ".beta"}, {width})};
+    return {from.take({name + ".weight", name + ".gamma"}, {width}),
+            from.take({name + ".bias", name + ".beta"}, {width})};
   }
   LinearPart part(const std::string& name, std::int64_t outputs, std::int64_t inputs) {
     return {from.take(name + ".weight", {outputs, inputs}), from.take(name + ".bias", {outputs})};
@@ -73,7 +78,8 @@ namespace {
 // Whether both are there with different values.
 bool differ(const Tensor* a, const Tensor* b) {
   if (a == nullptr || b == nullptr) return false;
-  return a->shape() != b->shape() || a->dtype() != b->dtype() || std::memcmp(a->raw(), b->raw(), a->bytes()) != 0;
+  return a->shape() != b->shape() || a->dtype() != b->dtype() ||
+         std::memcmp(a->raw(), b->raw(), a->bytes()) != 0;
 }
 
 }  // namespace
@@ -81,14 +87,17 @@ bool differ(const Tensor* a, const Tensor* b) {
 BertWeights take_bert_weights(const Checkpoint& checkpoint, const BertConfig& config) {
   const std::string word = "embeddings.word_embeddings.weight";
   const std::string position = "embeddings.position_embeddings.weight", decoder = "cls.predictions.decoder";
-  Taker take{Parameters(checkpoint), checkpoint.find("bert." + position) != nullptr ? "bert." : "", config.width};
+  Taker take{Parameters(checkpoint), checkpoint.find("bert." + position) != nullptr ? "bert." : "",
+             config.width};
   const std::string& p = take.prefix;
   const std::int64_t width = config.width;
   const std::string& kind = config.architecture;
   const bool is_lm = kind == "BertForMaskedLM" || kind == "BertForPreTraining";
   BertWeights w;
-  const bool only_decoder = is_lm && config.tie_word_embeddings && !take.from.has(p + word) && take.from.has(decoder + ".weight");
-  w.word = take.from.take(only_decoder ? decoder + ".weight" : p + word, {config.vocabulary, width});  // of two tied names one is enough
+  const bool only_decoder =
+      is_lm && config.tie_word_embeddings && !take.from.has(p + word) && take.from.has(decoder + ".weight");
+  w.word = take.from.take(only_decoder ? decoder + ".weight" : p + word,
+                          {config.vocabulary, width});  // of two tied names one is enough
   w.position = take.from.take(p + position, {config.max_positions, width});
   w.type = take.from.take(p + "embeddings.token_type_embeddings.weight", {config.types, width});
   w.embedding_norm = take.norm(p + "embeddings.LayerNorm");
@@ -115,18 +124,21 @@ BertWeights take_bert_weights(const Checkpoint& checkpoint, const BertConfig& co
   if (is_lm) {
     w.transform = take.linear("cls.predictions.transform.dense", width, width);
     w.transform_norm = take.norm("cls.predictions.transform.LayerNorm");
-    // A head is tied when the configuration says so and the file does not contradict it: two names with different values are
-    // two parameters (R: tie_weights). The bias beside the matrix is the one that counts; files that tie it have it under either name.
+    // A head is tied when the configuration says so and the file does not contradict it: two names with
+    // different values are two parameters (R: tie_weights). The bias beside the matrix is the one that
+    // counts; files that tie it have it under either name.
     const std::string own_bias = decoder + ".bias", shared_bias = "cls.predictions.bias";
     const auto tied = [&](const std::string& ours, const std::string& theirs) {
       return config.tie_word_embeddings && !differ(checkpoint.find(ours), checkpoint.find(theirs));
     };
-    const WeightPtr matrix =
-        tied(p + word, decoder + ".weight") ? w.word : take.from.take(decoder + ".weight", {config.vocabulary, width});
+    const WeightPtr matrix = tied(p + word, decoder + ".weight")
+                                 ? w.word
+                                 : take.from.take(decoder + ".weight", {config.vocabulary, width});
     const bool one_bias = tied(shared_bias, own_bias);
     const WeightPtr bias = one_bias ? take.from.take({shared_bias, own_bias}, {config.vocabulary})
                                     : take.from.take({own_bias, shared_bias}, {config.vocabulary});
-    if (!one_bias && take.from.has(shared_bias)) take.from.take(shared_bias, {config.vocabulary});  // without use, but there
+    if (!one_bias && take.from.has(shared_bias))
+      take.from.take(shared_bias, {config.vocabulary});  // without use, but there
     w.decoder = Linear(matrix, bias);
   }
   if (kind == "BertForPreTraining" || kind == "BertForNextSentencePrediction")
@@ -145,9 +157,11 @@ BertWeights take_bert_weights(const Checkpoint& checkpoint, const BertConfig& co
 void register_bert(FamilyRegistry& registry) {
   registry.add({.name = "bert",
                 .model_types = {"bert"},
-                .architectures = {"BertModel", "BertForMaskedLM", "BertForPreTraining", "BertForNextSentencePrediction",
-                                  "BertForSequenceClassification", "BertForTokenClassification", "BertForQuestionAnswering"},
-                .load = [](const std::string& config_json, const std::string& where, const Checkpoint& checkpoint) -> std::unique_ptr<Model> {
+                .architectures = {"BertModel", "BertForMaskedLM", "BertForPreTraining",
+                                  "BertForNextSentencePrediction", "BertForSequenceClassification",
+                                  "BertForTokenClassification", "BertForQuestionAnswering"},
+                .load = [](const std::string& config_json, const std::string& where,
+                           const Checkpoint& checkpoint) -> std::unique_ptr<Model> {
                   const BertConfig config = bert_config(config_json, where);
                   return std::make_unique<Bert>(config, take_bert_weights(checkpoint, config));
                 }});

@@ -22,7 +22,8 @@ Tensor activation(const Tensor& x, Activation f) {
     tape->record("activation", {&y}, [x, from = from.detached(), f](BackwardPass& pass) {  // dx = dy f'(x)
       const Tensor& dy = pass.cotangent();
       Tensor dx = Tensor::empty(x.shape());
-      kernels::activate_backward(dy.data<float>(), from.data<float>(), dx.mutable_data<float>(), x.elements(), f);
+      kernels::activate_backward(dy.data<float>(), from.data<float>(), dx.mutable_data<float>(), x.elements(),
+                                 f);
       pass.add(x, std::move(dx));
     });
   return y;
@@ -30,12 +31,18 @@ Tensor activation(const Tensor& x, Activation f) {
 
 Activation activation_from_name(std::string_view name) {
   static constexpr std::pair<std::string_view, Activation> kNames[] = {
-      {"gelu", Activation::kGeluErf},   {"gelu_python", Activation::kGeluErf},
-      {"gelu_new", Activation::kGeluTanh}, {"gelu_pytorch_tanh", Activation::kGeluTanh},
-      {"gelu_fast", Activation::kGeluTanh}, {"gelu_accurate", Activation::kGeluTanh},
-      {"gelu_python_tanh", Activation::kGeluTanh}, {"relu", Activation::kRelu},
-      {"silu", Activation::kSilu},      {"swish", Activation::kSilu},
-      {"tanh", Activation::kTanh},      {"sigmoid", Activation::kSigmoid},
+      {"gelu", Activation::kGeluErf},
+      {"gelu_python", Activation::kGeluErf},
+      {"gelu_new", Activation::kGeluTanh},
+      {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"gelu_fast", Activation::kGeluTanh},
+      {"gelu_accurate", Activation::kGeluTanh},
+      {"gelu_python_tanh", Activation::kGeluTanh},
+      {"relu", Activation::kRelu},
+      {"silu", Activation::kSilu},
+      {"swish", Activation::kSilu},
+      {"tanh", Activation::kTanh},
+      {"sigmoid", Activation::kSigmoid},
       {"linear", Activation::kNone}};
   std::string known;
   for (const auto& [text, value] : kNames) {

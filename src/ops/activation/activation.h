@@ -14,8 +14,9 @@ Tensor activation(const Tensor& x, Activation f);
 // The definition, in double.
 double activation_definition(Activation f, double x);
 
-// The names of Hugging Face configurations: gelu, gelu_python; gelu_new, gelu_pytorch_tanh, gelu_python_tanh, gelu_fast,
-// gelu_accurate (one formula); relu, silu, swish, tanh, sigmoid, linear. Throws Errc::kUnsupported with the list for another one.
+// The names of Hugging Face configurations: gelu, gelu_python; gelu_new, gelu_pytorch_tanh, gelu_python_tanh,
+// gelu_fast, gelu_accurate (one formula); relu, silu, swish, tanh, sigmoid, linear. Throws Errc::kUnsupported
+// with the list for another one.
 Activation activation_from_name(std::string_view name);
 
 }  // namespace lyceum

@@ -1,12 +1,15 @@
-// The loops of FlashAttention-2 on one core: a block of query rows keeps its outputs while key tiles pass by; the softmax is
-// carried as a running maximum and sum; scores never leave the first-level cache.
+// The loops of FlashAttention-2 on one core: a block of query rows keeps its outputs while key tiles pass by;
+// the softmax is carried as a running maximum and sum; scores never leave the first-level cache.
 //   M queries  N keys  K key width  V value width
 //
-// Order of every sum (so that a row's bits do not depend on its neighbours): a score is one chain over K; the sum of
-// exponentials has 16 lanes, key j in lane j mod 16; an output is one chain over the keys of a tile, rescaled between tiles.
+// Order of every sum (so that a row's bits do not depend on its neighbours): a score is one chain over K; the
+// sum of exponentials has 16 lanes, key j in lane j mod 16; an output is one chain over the keys of a tile,
+// rescaled between tiles.
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/attention/attention_kernel.cpp"
+#include "ops/attention/attention_kernel.h"
+
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -17,7 +20,6 @@
 #include "kernels/isa.h"
 #include "kernels/simd/lanes-inl.h"
 #include "kernels/simd/math-inl.h"
-#include "ops/attention/attention_kernel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lyceum::kernels::HWY_NAMESPACE {
@@ -67,23 +69,38 @@ void Multiply(MatrixArgs t, std::int64_t rows, std::int64_t columns, bool first)
   const std::int64_t a_step = kTransposed ? 1 : t.a_stride;
   for (std::int64_t m = 0; m < rows; m += kTileRows) {
     switch (rows - m) {
-      case 1: Columns<1, kTransposed>(t, columns, first); break;
-      case 2: Columns<2, kTransposed>(t, columns, first); break;
-      case 3: Columns<3, kTransposed>(t, columns, first); break;
-      case 4: Columns<4, kTransposed>(t, columns, first); break;
-      case 5: Columns<5, kTransposed>(t, columns, first); break;
-      default: Columns<6, kTransposed>(t, columns, first); break;
+      case 1:
+        Columns<1, kTransposed>(t, columns, first);
+        break;
+      case 2:
+        Columns<2, kTransposed>(t, columns, first);
+        break;
+      case 3:
+        Columns<3, kTransposed>(t, columns, first);
+        break;
+      case 4:
+        Columns<4, kTransposed>(t, columns, first);
+        break;
+      case 5:
+        Columns<5, kTransposed>(t, columns, first);
+        break;
+      default:
+        Columns<6, kTransposed>(t, columns, first);
+        break;
     }
     t.a += kTileRows * a_step;
     t.c += kTileRows * t.c_stride;
   }
 }
 
-// Rows that Multiply may read as b: [rows][width rounded up to 16], in scratch, when the source has no room behind a row.
-void CopyRows(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to, std::int64_t to_stride) {
+// Rows that Multiply may read as b: [rows][width rounded up to 16], in scratch, when the source has no room
+// behind a row.
+void CopyRows(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to,
+              std::int64_t to_stride) {
   const F32 d;
   for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t c = 0; c < to_stride; c += kStep) hn::StoreU(LoadTail(d, from + r * stride, c, width), d, to + r * to_stride + c);
+    for (std::int64_t c = 0; c < to_stride; c += kStep)
+      hn::StoreU(LoadTail(d, from + r * stride, c, width), d, to + r * to_stride + c);
 }
 
 // [rows][width] to [width][kKeyTile] for up to kKeyTile rows, in blocks of 4 x 4.
@@ -142,10 +159,11 @@ HWY_INLINE bool SeesNone(const Visible& v, std::int64_t begin, std::int64_t end)
   return (v.low >= end || v.high <= begin || v.low >= v.high) && v.prefix <= begin;
 }
 
-// scores[0, n) of the query at position p and the keys from `first` on: scale, cap, biases, mask. n is a multiple of the
-// vector: what lies behind the last key is masked. `slopes`, if asked for, receives d score / d (product * scale).
-HWY_INLINE void FinishScores(float* scores, float* slopes, std::int64_t n, std::int64_t first, std::int64_t p, const HeadRules& rules,
-                             const Visible& visible, bool masked) {
+// scores[0, n) of the query at position p and the keys from `first` on: scale, cap, biases, mask. n is a
+// multiple of the vector: what lies behind the last key is masked. `slopes`, if asked for, receives d score /
+// d (product * scale).
+HWY_INLINE void FinishScores(float* scores, float* slopes, std::int64_t n, std::int64_t first, std::int64_t p,
+                             const HeadRules& rules, const Visible& visible, bool masked) {
   const F32 d;
   const hn::RebindToSigned<F32> di;
   const VF32 scale = hn::Set(d, rules.scale);
@@ -168,7 +186,8 @@ HWY_INLINE void FinishScores(float* scores, float* slopes, std::int64_t n, std::
       s = hn::Add(s, hn::GatherIndex(d, rules.bias, index));
     }
     if (masked) {
-      const auto low = hn::Set(di, static_cast<int>(visible.low)), high = hn::Set(di, static_cast<int>(visible.high));
+      const auto low = hn::Set(di, static_cast<int>(visible.low)),
+                 high = hn::Set(di, static_cast<int>(visible.high));
       const auto prefix = hn::Set(di, static_cast<int>(visible.prefix));
       const auto sees = hn::Or(hn::And(hn::Not(hn::Lt(key, low)), hn::Lt(key, high)), hn::Lt(key, prefix));
       s = hn::IfThenElse(hn::RebindMask(d, sees), s, hn::Set(d, -HUGE_VALF));
@@ -178,10 +197,13 @@ HWY_INLINE void FinishScores(float* scores, float* slopes, std::int64_t n, std::
 }
 
 // 0 or 1 / (1 - dropout) for the keys first + [0, n).
-void DropoutFactors(const HeadRules& rules, std::int64_t p, std::int64_t first, std::int64_t n, float* factors) {
+void DropoutFactors(const HeadRules& rules, std::int64_t p, std::int64_t first, std::int64_t n,
+                    float* factors) {
   const float kept = 1.0f / (1.0f - rules.dropout);
   for (std::int64_t j = 0; j < n; ++j) {
-    const PhiloxBlock block = philox(rules.seed, (static_cast<std::uint64_t>(p) << 32) | static_cast<std::uint64_t>(first + j), rules.stream);
+    const PhiloxBlock block =
+        philox(rules.seed, (static_cast<std::uint64_t>(p) << 32) | static_cast<std::uint64_t>(first + j),
+               rules.stream);
     factors[j] = unit_float(block[0]) < rules.dropout ? 0.0f : kept;
   }
 }
@@ -191,39 +213,44 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
   const std::int64_t width = h.shape.width, values = h.shape.value_width, keys = h.shape.keys;
   const std::int64_t shift = keys - h.shape.queries;  // position of query 0
   const std::int64_t out_stride = (values + 15) / 16 * 16;
-  float* out = scratch;                                    // [kQueryBlock][out_stride]
-  float* scores = out + kQueryBlock * out_stride;          // [kTileRows][kKeyTile]
-  float* lanes = scores + kTileRows * kKeyTile;            // [kQueryBlock][16]
-  float* most = lanes + kQueryBlock * kLanes;              // [kQueryBlock]
-  float* factors = most + kQueryBlock + 4;                 // [kKeyTile]
+  float* out = scratch;                            // [kQueryBlock][out_stride]
+  float* scores = out + kQueryBlock * out_stride;  // [kTileRows][kKeyTile]
+  float* lanes = scores + kTileRows * kKeyTile;    // [kQueryBlock][16]
+  float* most = lanes + kQueryBlock * kLanes;      // [kQueryBlock]
+  float* factors = most + kQueryBlock + 4;         // [kKeyTile]
   const VF32 scale = hn::Set(d, h.rules.scale);
   const bool scaled_only = h.rules.softcap <= 0 && h.rules.slope == 0 && h.rules.bias == nullptr;
   for (std::int64_t block = begin; block < end; block += kQueryBlock) {
     const std::int64_t rows = end - block < kQueryBlock ? end - block : kQueryBlock;
     for (std::int64_t i = 0; i < rows * out_stride; i += kStep) hn::StoreU(hn::Zero(d), d, out + i);
-    for (std::int64_t i = 0; i < rows * static_cast<std::int64_t>(kLanes); i += kStep) hn::StoreU(hn::Zero(d), d, lanes + i);
+    for (std::int64_t i = 0; i < rows * static_cast<std::int64_t>(kLanes); i += kStep)
+      hn::StoreU(hn::Zero(d), d, lanes + i);
     for (std::int64_t r = 0; r < rows; ++r) most[r] = -HUGE_VALF;
     for (std::int64_t first = 0; first < keys; first += kKeyTile) {
       const std::int64_t count = keys - first < kKeyTile ? keys - first : kKeyTile;
       const std::int64_t whole = (count + 15) / 16 * 16;
       bool any = false;
-      for (std::int64_t r = 0; r < rows && !any; ++r) any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
+      for (std::int64_t r = 0; r < rows && !any; ++r)
+        any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
       if (!any) continue;
       const float* v = h.values_packed + first * out_stride;
       for (std::int64_t m = 0; m < rows; m += kTileRows) {
         const std::int64_t tile_rows = rows - m < kTileRows ? rows - m : kTileRows;
-        // The keys of this tile that any of these rows sees, in whole vectors of 16: what lies outside has probability 0.
+        // The keys of this tile that any of these rows sees, in whole vectors of 16: what lies outside has
+        // probability 0.
         std::int64_t low = whole, high = 0;
         for (std::int64_t r = 0; r < tile_rows; ++r) {
           const Visible visible = VisibleFrom(h.rules, block + m + r + shift, keys);
-          const std::int64_t from = visible.prefix > first ? first : visible.low, to = visible.prefix > visible.high ? visible.prefix : visible.high;
+          const std::int64_t from = visible.prefix > first ? first : visible.low,
+                             to = visible.prefix > visible.high ? visible.prefix : visible.high;
           low = from - first < low ? from - first : low;
           high = to - first > high ? to - first : high;
         }
         low = low < 0 ? 0 : low / 16 * 16;
         high = high > count ? whole : (high + 15) / 16 * 16;
         if (low >= high) continue;
-        Multiply<false>({h.q + (block + m) * h.q_stride, h.q_stride, h.keys_packed + first * width + low, kKeyTile, width, scores + low, kKeyTile},
+        Multiply<false>({h.q + (block + m) * h.q_stride, h.q_stride, h.keys_packed + first * width + low,
+                         kKeyTile, width, scores + low, kKeyTile},
                         tile_rows, high - low, true);
         for (std::int64_t r = 0; r < tile_rows; ++r) {
           float* s = scores + r * kKeyTile;
@@ -252,13 +279,16 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
           if (now != before) {  // rescale by e^(before - now); exactly 1 otherwise
             const VF32 c = Exp(d, hn::Set(d, before - now));
             float* o = out + (m + r) * out_stride;
-            for (std::int64_t i = 0; i < out_stride; i += kStep) hn::StoreU(hn::Mul(hn::LoadU(d, o + i), c), d, o + i);
-            for (std::int64_t i = 0; i < static_cast<std::int64_t>(kLanes); i += kStep) hn::StoreU(hn::Mul(hn::LoadU(d, lane + i), c), d, lane + i);
+            for (std::int64_t i = 0; i < out_stride; i += kStep)
+              hn::StoreU(hn::Mul(hn::LoadU(d, o + i), c), d, o + i);
+            for (std::int64_t i = 0; i < static_cast<std::int64_t>(kLanes); i += kStep)
+              hn::StoreU(hn::Mul(hn::LoadU(d, lane + i), c), d, lane + i);
             most[m + r] = now;
           }
           const VF32 maximum = hn::Set(d, now);
           VF32 sums[kParts];
-          for (std::size_t part = 0; part < kParts; ++part) sums[part] = hn::LoadU(d, lane + static_cast<std::int64_t>(part) * kStep);
+          for (std::size_t part = 0; part < kParts; ++part)
+            sums[part] = hn::LoadU(d, lane + static_cast<std::int64_t>(part) * kStep);
           for (std::int64_t j = low; j < high; j += static_cast<std::int64_t>(kLanes))
             for (std::size_t part = 0; part < kParts; ++part) {
               float* at = s + j + static_cast<std::int64_t>(part) * kStep;
@@ -266,23 +296,28 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
               hn::StoreU(e, d, at);
               sums[part] = hn::Add(sums[part], e);
             }
-          for (std::size_t part = 0; part < kParts; ++part) hn::StoreU(sums[part], d, lane + static_cast<std::int64_t>(part) * kStep);
+          for (std::size_t part = 0; part < kParts; ++part)
+            hn::StoreU(sums[part], d, lane + static_cast<std::int64_t>(part) * kStep);
           if (h.rules.dropout > 0) {
             DropoutFactors(h.rules, p, first, count, factors);
             for (std::int64_t j = 0; j < count; ++j) s[j] *= factors[j];
           }
         }
-        Multiply<false>({scores + low, kKeyTile, v + low * out_stride, out_stride, (high < count ? high : count) - low, out + m * out_stride, out_stride},
+        Multiply<false>({scores + low, kKeyTile, v + low * out_stride, out_stride,
+                         (high < count ? high : count) - low, out + m * out_stride, out_stride},
                         tile_rows, values, false);
       }
     }
     for (std::int64_t r = 0; r < rows; ++r) {
       Lanes16 sum;
-      for (std::size_t p = 0; p < kParts; ++p) sum.part[p] = hn::LoadU(d, lanes + r * static_cast<std::int64_t>(kLanes) + static_cast<std::int64_t>(p) * kStep);
+      for (std::size_t p = 0; p < kParts; ++p)
+        sum.part[p] = hn::LoadU(
+            d, lanes + r * static_cast<std::int64_t>(kLanes) + static_cast<std::int64_t>(p) * kStep);
       const float total = FoldAdd(sum);
       const VF32 inverse = hn::Set(d, total == 0.0f ? 0.0f : 1.0f / total);
       for (std::int64_t i = 0; i < values; i += kStep)
-        StoreTail(d, hn::Mul(hn::LoadU(d, out + r * out_stride + i), inverse), h.out + (block + r) * h.out_stride, i, values);
+        StoreTail(d, hn::Mul(hn::LoadU(d, out + r * out_stride + i), inverse),
+                  h.out + (block + r) * h.out_stride, i, values);
       if (h.row_max != nullptr) {
         h.row_max[block + r] = most[r];
         h.row_sum[block + r] = total;
@@ -291,24 +326,26 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
   }
 }
 
-// D_i = <dO_i, O_i>;  P = exp(S - max) / sum;  dV += (P Z)^T dO;  dP = (dO V^T) Z;  dS = P (dP - D);  dQ += scale dS K;
-// dK += scale dS^T Q;  dbias += dS.    Dao et al. 2022, algorithm 4.
+// D_i = <dO_i, O_i>;  P = exp(S - max) / sum;  dV += (P Z)^T dO;  dP = (dO V^T) Z;  dS = P (dP - D);  dQ +=
+// scale dS K; dK += scale dS^T Q;  dbias += dS.    Dao et al. 2022, algorithm 4.
 void BackwardImpl(const BackwardHead& h, float* scratch) {
   const F32 d;
-  const std::int64_t width = h.shape.width, values = h.shape.value_width, keys = h.shape.keys, queries = h.shape.queries;
+  const std::int64_t width = h.shape.width, values = h.shape.value_width, keys = h.shape.keys,
+                     queries = h.shape.queries;
   const std::int64_t shift = keys - queries;
   const std::int64_t wide_k = (width + 15) / 16 * 16, wide_v = (values + 15) / 16 * 16;
-  float* key_columns = scratch;                          // [width][kKeyTile]
-  float* value_columns = key_columns + width * kKeyTile; // [values][kKeyTile]
-  float* key_rows = value_columns + values * kKeyTile;   // [kKeyTile][wide_k]
-  float* query_rows = key_rows + kKeyTile * wide_k;      // [kQueryBlock][wide_k]
-  float* dout_rows = query_rows + kQueryBlock * wide_k;  // [kQueryBlock][wide_v]
-  float* p_tile = dout_rows + kQueryBlock * wide_v;      // [kQueryBlock][kKeyTile]
-  float* s_tile = p_tile + kQueryBlock * kKeyTile;       // [kQueryBlock][kKeyTile]
-  float* slopes = s_tile + kQueryBlock * kKeyTile;       // [kKeyTile]
-  float* factors = slopes + kKeyTile;                    // [kKeyTile]
-  float* along = factors + kKeyTile;                     // D [M]
-  for (std::int64_t i = 0; i < queries; ++i) along[i] = Dot(h.dout + i * h.out_stride, h.out + i * h.out_stride, values);
+  float* key_columns = scratch;                           // [width][kKeyTile]
+  float* value_columns = key_columns + width * kKeyTile;  // [values][kKeyTile]
+  float* key_rows = value_columns + values * kKeyTile;    // [kKeyTile][wide_k]
+  float* query_rows = key_rows + kKeyTile * wide_k;       // [kQueryBlock][wide_k]
+  float* dout_rows = query_rows + kQueryBlock * wide_k;   // [kQueryBlock][wide_v]
+  float* p_tile = dout_rows + kQueryBlock * wide_v;       // [kQueryBlock][kKeyTile]
+  float* s_tile = p_tile + kQueryBlock * kKeyTile;        // [kQueryBlock][kKeyTile]
+  float* slopes = s_tile + kQueryBlock * kKeyTile;        // [kKeyTile]
+  float* factors = slopes + kKeyTile;                     // [kKeyTile]
+  float* along = factors + kKeyTile;                      // D [M]
+  for (std::int64_t i = 0; i < queries; ++i)
+    along[i] = Dot(h.dout + i * h.out_stride, h.out + i * h.out_stride, values);
   for (std::int64_t first = 0; first < keys; first += kKeyTile) {
     const std::int64_t count = keys - first < kKeyTile ? keys - first : kKeyTile;
     const std::int64_t whole = (count + 15) / 16 * 16;
@@ -318,17 +355,21 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
     for (std::int64_t block = 0; block < queries; block += kQueryBlock) {
       const std::int64_t rows = queries - block < kQueryBlock ? queries - block : kQueryBlock;
       bool any = false;
-      for (std::int64_t r = 0; r < rows && !any; ++r) any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
+      for (std::int64_t r = 0; r < rows && !any; ++r)
+        any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
       if (!any) continue;
       CopyRows(h.q + block * h.q_stride, h.q_stride, rows, width, query_rows, wide_k);
       CopyRows(h.dout + block * h.out_stride, h.out_stride, rows, values, dout_rows, wide_v);
-      Multiply<false>({query_rows, wide_k, key_columns, kKeyTile, width, p_tile, kKeyTile}, rows, whole, true);
-      Multiply<false>({dout_rows, wide_v, value_columns, kKeyTile, values, s_tile, kKeyTile}, rows, whole, true);
+      Multiply<false>({query_rows, wide_k, key_columns, kKeyTile, width, p_tile, kKeyTile}, rows, whole,
+                      true);
+      Multiply<false>({dout_rows, wide_v, value_columns, kKeyTile, values, s_tile, kKeyTile}, rows, whole,
+                      true);
       for (std::int64_t r = 0; r < rows; ++r) {
         const std::int64_t i = block + r, p = i + shift;
         float *prob = p_tile + r * kKeyTile, *ds = s_tile + r * kKeyTile;
         const Visible visible = VisibleFrom(h.rules, p, keys);
-        FinishScores(prob, slopes, whole, first, p, h.rules, visible, count != whole || !SeesAll(visible, first, first + count));
+        FinishScores(prob, slopes, whole, first, p, h.rules, visible,
+                     count != whole || !SeesAll(visible, first, first + count));
         if (h.row_max[i] == -HUGE_VALF) {  // a query that sees nothing
           for (std::int64_t j = 0; j < whole; j += kStep) {
             hn::StoreU(hn::Zero(d), d, prob + j);
@@ -336,7 +377,8 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
           }
           continue;
         }
-        const VF32 maximum = hn::Set(d, h.row_max[i]), inverse = hn::Set(d, 1.0f / h.row_sum[i]), row_along = hn::Set(d, along[i]);
+        const VF32 maximum = hn::Set(d, h.row_max[i]), inverse = hn::Set(d, 1.0f / h.row_sum[i]),
+                   row_along = hn::Set(d, along[i]);
         if (h.rules.dropout > 0) {
           DropoutFactors(h.rules, p, first, count, factors);
           for (std::int64_t j = count; j < whole; ++j) factors[j] = 0.0f;
@@ -355,7 +397,9 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
         if (h.dbias != nullptr)
           for (std::int64_t j = 0; j < count; ++j) {
             std::int64_t distance = first + j - p;
-            distance = distance < -h.rules.bias_reach ? -h.rules.bias_reach : distance > h.rules.bias_reach ? h.rules.bias_reach : distance;
+            distance = distance < -h.rules.bias_reach  ? -h.rules.bias_reach
+                       : distance > h.rules.bias_reach ? h.rules.bias_reach
+                                                       : distance;
             h.dbias[distance + h.rules.bias_reach] += ds[j];
           }
         const VF32 scale = hn::Set(d, h.rules.scale);
@@ -365,9 +409,12 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
           hn::StoreU(g, d, ds + j);
         }
       }
-      Multiply<true>({p_tile, kKeyTile, dout_rows, wide_v, rows, h.dv + first * h.dv_stride, h.dv_stride}, count, values, false);
-      Multiply<true>({s_tile, kKeyTile, query_rows, wide_k, rows, h.dk + first * h.dk_stride, h.dk_stride}, count, width, false);
-      Multiply<false>({s_tile, kKeyTile, key_rows, wide_k, count, h.dq + block * h.dq_stride, h.dq_stride}, rows, width, false);
+      Multiply<true>({p_tile, kKeyTile, dout_rows, wide_v, rows, h.dv + first * h.dv_stride, h.dv_stride},
+                     count, values, false);
+      Multiply<true>({s_tile, kKeyTile, query_rows, wide_k, rows, h.dk + first * h.dk_stride, h.dk_stride},
+                     count, width, false);
+      Multiply<false>({s_tile, kKeyTile, key_rows, wide_k, count, h.dq + block * h.dq_stride, h.dq_stride},
+                      rows, width, false);
     }
   }
 }
@@ -389,22 +436,28 @@ std::int64_t attention_scratch(const HeadShape& shape) {
 
 std::int64_t attention_backward_scratch(const HeadShape& shape) {
   const std::int64_t wide_k = (shape.width + 15) / 16 * 16, wide_v = (shape.value_width + 15) / 16 * 16;
-  return (shape.width + shape.value_width + wide_k) * kKeyTile + kQueryBlock * (wide_k + wide_v + 2 * kKeyTile) + 2 * kKeyTile + shape.queries + 16;
+  return (shape.width + shape.value_width + wide_k) * kKeyTile +
+         kQueryBlock * (wide_k + wide_v + 2 * kKeyTile) + 2 * kKeyTile + shape.queries + 16;
 }
 
 std::int64_t attention_packed_floats(std::int64_t rows, std::int64_t width) noexcept {
   return (rows + kKeyTile - 1) / kKeyTile * kKeyTile * width;
 }
 
-void attention_pack(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) noexcept {
+void attention_pack(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width,
+                    float* to) noexcept {
   LYCEUM_DISPATCH(PackImpl)(x, stride, rows, width, to);
 }
-void attention_pack_rows(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) noexcept {
+void attention_pack_rows(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width,
+                         float* to) noexcept {
   LYCEUM_DISPATCH(PackRowsImpl)(x, stride, rows, width, to);
 }
-void attention_forward(const ForwardHead& head, std::int64_t begin, std::int64_t end, float* scratch) noexcept {
+void attention_forward(const ForwardHead& head, std::int64_t begin, std::int64_t end,
+                       float* scratch) noexcept {
   LYCEUM_DISPATCH(ForwardImpl)(head, begin, end, scratch);
 }
-void attention_backward(const BackwardHead& head, float* scratch) noexcept { LYCEUM_DISPATCH(BackwardImpl)(head, scratch); }
+void attention_backward(const BackwardHead& head, float* scratch) noexcept {
+  LYCEUM_DISPATCH(BackwardImpl)(head, scratch);
+}
 }  // namespace lyceum::kernels
 #endif

@@ -9,12 +9,13 @@
 
 namespace lyceum {
 
-Tensor attention_definition(const Tensor& q, const Tensor& k, const Tensor& v, const SequenceLayout& queries, const SequenceLayout& keys,
-                            const AttentionSpec& spec, AttentionMaps* maps) {
+Tensor attention_definition(const Tensor& q, const Tensor& k, const Tensor& v, const SequenceLayout& queries,
+                            const SequenceLayout& keys, const AttentionSpec& spec, AttentionMaps* maps) {
   const AttentionShape shape = attention_shape(q.shape(), k.shape(), v.shape(), queries, keys, spec);
   // F64 tensors are taken too: the gradient check differentiates this function.
   const auto read = [](const Tensor& t, std::int64_t row, std::int64_t column) {
-    return t.dtype() == DType::kF64 ? t.row<double>(row)[column] : static_cast<double>(t.row<float>(row)[column]);
+    return t.dtype() == DType::kF64 ? t.row<double>(row)[column]
+                                    : static_cast<double>(t.row<float>(row)[column]);
   };
   Tensor out = Tensor::zeros({queries.tokens(), shape.heads * shape.value_width}, q.dtype());
   for (std::int64_t s = 0; s < queries.sequences(); ++s) {
@@ -36,12 +37,15 @@ Tensor attention_definition(const Tensor& q, const Tensor& k, const Tensor& v, c
           if (!sees[i]) continue;
           double x = 0;
           for (std::int64_t c = 0; c < shape.width; ++c)
-            x += read(q, queries.begin(s) + m, h * shape.width + c) * read(k, keys.begin(s) + n, g * shape.width + c);
+            x += read(q, queries.begin(s) + m, h * shape.width + c) *
+                 read(k, keys.begin(s) + n, g * shape.width + c);
           x *= static_cast<double>(shape.scale);
-          if (spec.softcap > 0) x = static_cast<double>(spec.softcap) * std::tanh(x / static_cast<double>(spec.softcap));
+          if (spec.softcap > 0)
+            x = static_cast<double>(spec.softcap) * std::tanh(x / static_cast<double>(spec.softcap));
           x += static_cast<double>(rules.slope) * static_cast<double>(n - p);
           if (spec.relative_bias.defined())
-            x += read(spec.relative_bias, h, std::clamp(n - p, -rules.bias_reach, rules.bias_reach) + rules.bias_reach);
+            x += read(spec.relative_bias, h,
+                      std::clamp(n - p, -rules.bias_reach, rules.bias_reach) + rules.bias_reach);
           score[i] = x;
           most = std::max(most, x);
         }
@@ -54,11 +58,15 @@ Tensor attention_definition(const Tensor& q, const Tensor& k, const Tensor& v, c
           double probability = weight[i] / sum;
           if (maps) map.mutable_data<float>()[(h * M + m) * N + n] = static_cast<float>(probability);
           if (spec.dropout > 0) {
-            const PhiloxBlock block = philox(rules.seed, (static_cast<std::uint64_t>(p) << 32) | static_cast<std::uint64_t>(n), rules.stream);
-            probability *= unit_float(block[0]) < spec.dropout ? 0.0 : static_cast<double>(1.0f / (1.0f - spec.dropout));
+            const PhiloxBlock block =
+                philox(rules.seed, (static_cast<std::uint64_t>(p) << 32) | static_cast<std::uint64_t>(n),
+                       rules.stream);
+            probability *=
+                unit_float(block[0]) < spec.dropout ? 0.0 : static_cast<double>(1.0f / (1.0f - spec.dropout));
           }
           for (std::int64_t c = 0; c < shape.value_width; ++c)
-            y[static_cast<std::size_t>(c)] += probability * read(v, keys.begin(s) + n, g * shape.value_width + c);
+            y[static_cast<std::size_t>(c)] +=
+                probability * read(v, keys.begin(s) + n, g * shape.value_width + c);
         }
         for (std::int64_t c = 0; c < shape.value_width; ++c) {
           const double value = y[static_cast<std::size_t>(c)];

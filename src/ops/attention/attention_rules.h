@@ -12,10 +12,10 @@ struct AttentionShape {
 };
 
 // Throws Errc::kData when shapes, spec and layouts do not agree.
-AttentionShape attention_shape(const Shape& q, const Shape& k, const Shape& v, const SequenceLayout& queries, const SequenceLayout& keys,
-                               const AttentionSpec& spec);
+AttentionShape attention_shape(const Shape& q, const Shape& k, const Shape& v, const SequenceLayout& queries,
+                               const SequenceLayout& keys, const AttentionSpec& spec);
 
-kernels::HeadRules head_rules(const AttentionSpec& spec, const AttentionShape& shape, const SequenceLayout& queries, std::int64_t sequence,
-                              std::int64_t head);
+kernels::HeadRules head_rules(const AttentionSpec& spec, const AttentionShape& shape,
+                              const SequenceLayout& queries, std::int64_t sequence, std::int64_t head);
 
 }  // namespace lyceum

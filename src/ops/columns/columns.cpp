@@ -57,13 +57,16 @@ Tensor concat_columns(std::span<const Tensor> parts) {
     for (const Tensor& part : parts) to = std::copy_n(part.row<float>(r), part.cols(), to);
   }
   if (tape != nullptr)
-    tape->record("concat_columns", {&y}, [inputs = std::vector<Tensor>(parts.begin(), parts.end())](BackwardPass& pass) {
-      std::int64_t first = 0;
-      for (const Tensor& part : inputs) {
-        pass.add(part, pass.cotangent().columns(first, first + part.cols()).clone().reshaped(part.shape()));
-        first += part.cols();
-      }
-    });
+    tape->record("concat_columns", {&y},
+                 [inputs = std::vector<Tensor>(parts.begin(), parts.end())](BackwardPass& pass) {
+                   std::int64_t first = 0;
+                   for (const Tensor& part : inputs) {
+                     pass.add(
+                         part,
+                         pass.cotangent().columns(first, first + part.cols()).clone().reshaped(part.shape()));
+                     first += part.cols();
+                   }
+                 });
   return y;
 }
 

@@ -1,5 +1,5 @@
-// Parts, joins and sums of matrices: what glues the other ops together. (A sum that a product or a norm can take along
-// is fused there: the residual of ops/linear and ops/layer_norm.)
+// Parts, joins and sums of matrices: what glues the other ops together. (A sum that a product or a norm can
+// take along is fused there: the residual of ops/linear and ops/layer_norm.)
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end);
 // [x_1 | x_2 | ...] for at least one matrix, all with the same rows. Throws Errc::kData when rows differ.
 Tensor concat_columns(std::span<const Tensor> parts);
 
-// Elementwise, same shapes, any row strides. Gradients for every tensor. Throws Errc::kData when shapes differ.
+// Elementwise, same shapes, any row strides. Gradients for every tensor. Throws Errc::kData when shapes
+// differ.
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor scale(const Tensor& x, float factor);

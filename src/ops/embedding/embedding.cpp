@@ -19,7 +19,8 @@ void read_row(const Tensor& table, std::int64_t id, float* to) {
     std::copy_n(table.row<float>(id), table.cols(), to);
   } else {
     kernels::widen(table.raw() + 2 * id * table.row_stride(),
-                   table.dtype() == DType::kBF16 ? kernels::Half::kBF16 : kernels::Half::kF16, table.cols(), to);
+                   table.dtype() == DType::kBF16 ? kernels::Half::kBF16 : kernels::Half::kF16, table.cols(),
+                   to);
   }
 }
 
@@ -37,7 +38,8 @@ Tensor embedding_sum(std::span<const EmbeddingTerm> terms) {
   for (const EmbeddingTerm& term : terms) {
     const DType type = term.table.dtype();
     if (type != DType::kF32 && type != DType::kBF16 && type != DType::kF16)
-      fail(Errc::kUnsupported, "embedding: found a table of the number format {}, expected F32, BF16 or F16", dtype_name(type));
+      fail(Errc::kUnsupported, "embedding: found a table of the number format {}, expected F32, BF16 or F16",
+           dtype_name(type));
     d.bind("table", Shape{term.table.cols()}, "C");
     d.bind("ids", Shape{static_cast<std::int64_t>(term.ids.size())}, "T");
     for (const std::int64_t id : term.ids)
@@ -47,16 +49,17 @@ Tensor embedding_sum(std::span<const EmbeddingTerm> terms) {
   const std::int64_t tokens = d['T'], cols = d['C'];
   Tensor y = Tensor::empty({tokens, cols});
   float* to = y.mutable_data<float>();
-  parallel_for(tokens, std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, cols)), [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> row(static_cast<std::size_t>(cols));
-    for (std::int64_t t = begin; t < end; ++t) {
-      read_row(terms[0].table, terms[0].ids[static_cast<std::size_t>(t)], to + t * cols);
-      for (const EmbeddingTerm& term : terms.subspan(1)) {
-        read_row(term.table, term.ids[static_cast<std::size_t>(t)], row.data());
-        kernels::add_to(to + t * cols, row.data(), cols);
-      }
-    }
-  });
+  parallel_for(tokens, std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, cols)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 std::vector<float> row(static_cast<std::size_t>(cols));
+                 for (std::int64_t t = begin; t < end; ++t) {
+                   read_row(terms[0].table, terms[0].ids[static_cast<std::size_t>(t)], to + t * cols);
+                   for (const EmbeddingTerm& term : terms.subspan(1)) {
+                     read_row(term.table, term.ids[static_cast<std::size_t>(t)], row.data());
+                     kernels::add_to(to + t * cols, row.data(), cols);
+                   }
+                 }
+               });
   Tape* tape = nullptr;
   for (const EmbeddingTerm& term : terms)
     if (Tape* t = recording({&term.table})) tape = t;
@@ -68,18 +71,21 @@ Tensor embedding_sum(std::span<const EmbeddingTerm> terms) {
     std::int64_t padding_id;
   };
   std::vector<Saved> saved;
-  for (const EmbeddingTerm& term : terms) saved.push_back({term.table, {term.ids.begin(), term.ids.end()}, term.padding_id});
+  for (const EmbeddingTerm& term : terms)
+    saved.push_back({term.table, {term.ids.begin(), term.ids.end()}, term.padding_id});
   tape->record("embedding", {&y}, [saved = std::move(saved), cols](BackwardPass& pass) {  // dE[id_t] += dy_t
     const Tensor& dy = pass.cotangent();
     for (const Saved& term : saved) {
       if (term.table.variable() == 0) continue;
       Tensor gradient = Tensor::zeros({term.table.rows(), cols});
       float* to_rows = gradient.mutable_data<float>();
-      constexpr std::int64_t kColumns = 64;  // a thread owns columns: each row's sum keeps the order of the tokens
+      constexpr std::int64_t kColumns =
+          64;  // a thread owns columns: each row's sum keeps the order of the tokens
       parallel_for(cols, kColumns, [&](std::int64_t begin, std::int64_t end) {
         for (std::size_t t = 0; t < term.ids.size(); ++t)
           if (term.ids[t] != term.padding_id)
-            kernels::add_to(to_rows + term.ids[t] * cols + begin, dy.data<float>() + static_cast<std::int64_t>(t) * cols + begin, end - begin);
+            kernels::add_to(to_rows + term.ids[t] * cols + begin,
+                            dy.data<float>() + static_cast<std::int64_t>(t) * cols + begin, end - begin);
       });
       pass.add(term.table, gradient.reshaped(term.table.shape()));
     }

@@ -2,6 +2,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/layer_norm/layer_norm_kernel.cpp"
+#include "ops/layer_norm/layer_norm_kernel.h"
+
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -9,7 +11,6 @@
 
 #include "kernels/isa.h"
 #include "kernels/simd/lanes-inl.h"
-#include "ops/layer_norm/layer_norm_kernel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lyceum::kernels::HWY_NAMESPACE {
@@ -35,7 +36,8 @@ void LayerNormRowsImpl(const LayerNormRows& t, std::int64_t begin, std::int64_t 
         const std::int64_t at = i + static_cast<std::int64_t>(p) * step;
         if (at >= t.cols) break;
         VF32 deviation = hn::Sub(LoadTail(d, x, at, t.cols), m);
-        if (t.cols - at < step) deviation = hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(t.cols - at)), deviation);
+        if (t.cols - at < step)
+          deviation = hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(t.cols - at)), deviation);
         squares.part[p] = hn::MulAdd(deviation, deviation, squares.part[p]);
       }
     const float inverse = 1.0f / std::sqrt(FoldAdd(squares) / count + t.epsilon);
@@ -44,13 +46,15 @@ void LayerNormRowsImpl(const LayerNormRows& t, std::int64_t begin, std::int64_t 
     for (std::int64_t i = 0; i < t.cols; i += step) {
       const VF32 n = hn::Mul(hn::Sub(LoadTail(d, x, i, t.cols), m), s);
       if (t.normalized != nullptr) StoreTail(d, n, t.normalized + r * t.cols, i, t.cols);
-      StoreTail(d, hn::MulAdd(n, LoadTail(d, t.gamma, i, t.cols), LoadTail(d, t.beta, i, t.cols)), y, i, t.cols);
+      StoreTail(d, hn::MulAdd(n, LoadTail(d, t.gamma, i, t.cols), LoadTail(d, t.beta, i, t.cols)), y, i,
+                t.cols);
     }
   }
 }
 
-void LayerNormBackwardImpl(const float* dy, const float* normalized, const float* inverse_sigma, const float* gamma, float* dx,
-                           std::int64_t cols, std::int64_t begin, std::int64_t end) {
+void LayerNormBackwardImpl(const float* dy, const float* normalized, const float* inverse_sigma,
+                           const float* gamma, float* dx, std::int64_t cols, std::int64_t begin,
+                           std::int64_t end) {
   const F32 d;
   const auto step = static_cast<std::int64_t>(hn::Lanes(d));
   const float count = static_cast<float>(cols);
@@ -65,7 +69,8 @@ void LayerNormBackwardImpl(const float* dy, const float* normalized, const float
         sum.part[p] = hn::Add(sum.part[p], g);
         product.part[p] = hn::MulAdd(g, LoadTail(d, n_row, at, cols), product.part[p]);
       }
-    const VF32 mean = hn::Set(d, FoldAdd(sum) / count), slope = hn::Set(d, FoldAdd(product) / count), s = hn::Set(d, inverse_sigma[r]);
+    const VF32 mean = hn::Set(d, FoldAdd(sum) / count), slope = hn::Set(d, FoldAdd(product) / count),
+               s = hn::Set(d, inverse_sigma[r]);
     for (std::int64_t i = 0; i < cols; i += step) {
       const VF32 g = hn::Mul(LoadTail(d, g_row, i, cols), LoadTail(d, gamma, i, cols));
       const VF32 centred = hn::NegMulAdd(LoadTail(d, n_row, i, cols), slope, hn::Sub(g, mean));
@@ -85,8 +90,9 @@ HWY_EXPORT(LayerNormBackwardImpl);
 void layer_norm_rows(const LayerNormRows& args, std::int64_t begin, std::int64_t end) noexcept {
   LYCEUM_DISPATCH(LayerNormRowsImpl)(args, begin, end);
 }
-void layer_norm_backward_rows(const float* dy, const float* normalized, const float* inverse_sigma, const float* gamma, float* dx,
-                              std::int64_t cols, std::int64_t begin, std::int64_t end) noexcept {
+void layer_norm_backward_rows(const float* dy, const float* normalized, const float* inverse_sigma,
+                              const float* gamma, float* dx, std::int64_t cols, std::int64_t begin,
+                              std::int64_t end) noexcept {
   LYCEUM_DISPATCH(LayerNormBackwardImpl)(dy, normalized, inverse_sigma, gamma, dx, cols, begin, end);
 }
 }  // namespace lyceum::kernels

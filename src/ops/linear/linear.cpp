@@ -12,14 +12,19 @@ namespace lyceum {
 namespace {
 
 kernels::PackType pack_type(DType type) {
-  return type == DType::kF32 ? kernels::PackType::kF32 : type == DType::kBF16 ? kernels::PackType::kBF16 : kernels::PackType::kF16;
+  return type == DType::kF32    ? kernels::PackType::kF32
+         : type == DType::kBF16 ? kernels::PackType::kBF16
+                                : kernels::PackType::kF16;
 }
 
 // B[k][n] of y = x B: k over the inputs, n over the outputs.
 kernels::PackSource forward_source(const Weight& w) {
   const bool out_in = w.orientation() == Orientation::kOutputsInputs;
-  return {.data = w.value().raw(), .type = pack_type(w.value().dtype()), .n = w.outputs(),
-          .k_stride = out_in ? 1 : w.outputs(), .n_stride = out_in ? w.inputs() : 1};
+  return {.data = w.value().raw(),
+          .type = pack_type(w.value().dtype()),
+          .n = w.outputs(),
+          .k_stride = out_in ? 1 : w.outputs(),
+          .n_stride = out_in ? w.inputs() : 1};
 }
 
 // B[k][n] of dx = dy B: k over the outputs, n over the inputs.
@@ -39,11 +44,13 @@ struct Linear::Packed {
   mutable kernels::Panels forward;
   mutable std::vector<kernels::Panels> backward;  // one a part
   mutable std::vector<float> bias;
-  mutable std::uint64_t forward_version = 0, backward_version = 0;  // the sum of the weights' versions; 0: not packed
+  mutable std::uint64_t forward_version = 0,
+                        backward_version = 0;  // the sum of the weights' versions; 0: not packed
 
   std::uint64_t version() const {
     std::uint64_t sum = 0;
-    for (const LinearPart& part : parts) sum += part.weight->version() + (part.bias ? part.bias->version() : 0);
+    for (const LinearPart& part : parts)
+      sum += part.weight->version() + (part.bias ? part.bias->version() : 0);
     return sum;
   }
 
@@ -85,7 +92,8 @@ Linear::Linear(std::vector<LinearPart> parts) : packed_(std::make_shared<Packed>
     d.bind(w.name(), w.shape(), w.orientation() == Orientation::kOutputsInputs ? "D C" : "C D");
     if (part.bias) d.bind(part.bias->name(), part.bias->shape(), "D");
     if (static_cast<bool>(part.bias) != static_cast<bool>(parts[0].bias))
-      fail(Errc::kData, "linear: '{}' and '{}' must both have a bias or both have none", parts[0].weight->name(), w.name());
+      fail(Errc::kData, "linear: '{}' and '{}' must both have a bias or both have none",
+           parts[0].weight->name(), w.name());
     packed_->outputs += w.outputs();
   }
   packed_->parts = std::move(parts);
@@ -114,7 +122,8 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
   Tensor y = Tensor::empty({tokens, p.outputs});
   Tensor pre;  // u, kept only where the activation's slope needs it
   if (tape != nullptr && activation != Activation::kNone) pre = Tensor::empty({tokens, p.outputs});
-  kernels::product({.data = x.data<float>(), .stride = x.row_stride()}, tokens, p.forward, y.mutable_data<float>(), p.outputs,
+  kernels::product({.data = x.data<float>(), .stride = x.row_stride()}, tokens, p.forward,
+                   y.mutable_data<float>(), p.outputs,
                    {.bias = p.bias.empty() ? nullptr : p.bias.data(),
                     .activation = activation,
                     .pre_activation = pre.defined() ? pre.mutable_data<float>() : nullptr,
@@ -130,7 +139,8 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
     Tensor du = dy;
     if (activation != Activation::kNone) {
       du = Tensor::empty(dy.shape());
-      kernels::activate_backward(dy.data<float>(), pre.data<float>(), du.mutable_data<float>(), dy.elements(), activation);
+      kernels::activate_backward(dy.data<float>(), pre.data<float>(), du.mutable_data<float>(), dy.elements(),
+                                 activation);
     }
     if (x.variable() != 0) q.pack_backward();
     std::int64_t first = 0;
@@ -146,15 +156,18 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
       if (w.variable() != 0) {
         Tensor dw = Tensor::empty(w.shape());
         const Tensor& a = w.orientation() == Orientation::kOutputsInputs ? part : x;  // [tokens, rows of dw]
-        const Tensor& b = w.orientation() == Orientation::kOutputsInputs ? x : part;  // [tokens, columns of dw]
-        kernels::product_once({.data = a.data<float>(), .stride = a.row_stride(), .transposed = true}, a.cols(),
-                              {.data = b.data<float>(), .n = b.cols(), .k_stride = b.row_stride(), .n_stride = 1}, tokens,
-                              dw.mutable_data<float>(), b.cols());
+        const Tensor& b =
+            w.orientation() == Orientation::kOutputsInputs ? x : part;  // [tokens, columns of dw]
+        kernels::product_once(
+            {.data = a.data<float>(), .stride = a.row_stride(), .transposed = true}, a.cols(),
+            {.data = b.data<float>(), .n = b.cols(), .k_stride = b.row_stride(), .n_stride = 1}, tokens,
+            dw.mutable_data<float>(), b.cols());
         pass.add(w.value(), std::move(dw));
       }
       if (const WeightPtr& bias = q.parts[i].bias; bias && bias->variable() != 0) {
         Tensor db = Tensor::empty(bias->shape());
-        kernels::sum_rows(part.data<float>(), part.row_stride(), tokens, w.outputs(), db.mutable_data<float>());
+        kernels::sum_rows(part.data<float>(), part.row_stride(), tokens, w.outputs(),
+                          db.mutable_data<float>());
         pass.add(bias->value(), std::move(db));
       }
       first += w.outputs();

@@ -1,5 +1,6 @@
-// One parameter of a model: its published name and shape, its bytes as they stand in the file, its number format and
-// orientation. Ops read it; an optimiser step replaces its value. A quantised model is the same class with other weights.
+// One parameter of a model: its published name and shape, its bytes as they stand in the file, its number
+// format and orientation. Ops read it; an optimiser step replaces its value. A quantised model is the same
+// class with other weights.
 #pragma once
 
 #include <cstdint>
@@ -26,15 +27,20 @@ class Weight {
   const std::string& name() const noexcept { return name_; }
   const Shape& shape() const noexcept { return value_.shape(); }
   Orientation orientation() const noexcept { return orientation_; }
-  std::int64_t outputs() const noexcept { return orientation_ == Orientation::kOutputsInputs ? value_.dim(0) : value_.dim(1); }
-  std::int64_t inputs() const noexcept { return orientation_ == Orientation::kOutputsInputs ? value_.dim(1) : value_.dim(0); }
+  std::int64_t outputs() const noexcept {
+    return orientation_ == Orientation::kOutputsInputs ? value_.dim(0) : value_.dim(1);
+  }
+  std::int64_t inputs() const noexcept {
+    return orientation_ == Orientation::kOutputsInputs ? value_.dim(1) : value_.dim(0);
+  }
 
   // As in the file: F32, BF16 or F16. Carries the variable when the weight is trainable.
   const Tensor& value() const noexcept { return value_; }
   // In f32: the value itself, or a copy widened on first use (small parameters: biases, norms).
   Tensor f32() const;
 
-  // A trainable weight is a variable of every tape: its gradient is found under variable(). A frozen one costs nothing.
+  // A trainable weight is a variable of every tape: its gradient is found under variable(). A frozen one
+  // costs nothing.
   void set_trainable(bool trainable);
   Variable variable() const noexcept { return value_.variable(); }
 

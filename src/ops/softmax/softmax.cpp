@@ -10,7 +10,9 @@
 namespace lyceum {
 namespace {
 
-std::int64_t grain(std::int64_t cols) { return std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, cols)); }
+std::int64_t grain(std::int64_t cols) {
+  return std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, cols));
+}
 
 }  // namespace
 

@@ -5,8 +5,8 @@
 
 namespace lyceum {
 
-// Over the last dimension, which must not be empty unless there are no rows. A row that is -inf throughout gives NaN.
-// Error against the definition: relative 6e-6 for |x| <= 30. Gradient for x.
+// Over the last dimension, which must not be empty unless there are no rows. A row that is -inf throughout
+// gives NaN. Error against the definition: relative 6e-6 for |x| <= 30. Gradient for x.
 Tensor softmax(const Tensor& x);
 
 }  // namespace lyceum

@@ -2,13 +2,14 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/softmax/softmax_kernel.cpp"
+#include "ops/softmax/softmax_kernel.h"
+
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include "kernels/isa.h"
 #include "kernels/simd/lanes-inl.h"
 #include "kernels/simd/math-inl.h"
-#include "ops/softmax/softmax_kernel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lyceum::kernels::HWY_NAMESPACE {
@@ -82,7 +83,8 @@ float log_sum_exp(const float* x, float* exponentials, std::int64_t cols) noexce
 void softmax_backward_row(const float* y, const float* dy, float* dx, std::int64_t cols) noexcept {
   LYCEUM_DISPATCH(SoftmaxBackwardImpl)(y, dy, dx, cols);
 }
-void logistic_loss_row(const float* x, const float* target, float* loss, float* slope, std::int64_t cols) noexcept {
+void logistic_loss_row(const float* x, const float* target, float* loss, float* slope,
+                       std::int64_t cols) noexcept {
   LYCEUM_DISPATCH(LogisticLossImpl)(x, target, loss, slope, cols);
 }
 }  // namespace lyceum::kernels

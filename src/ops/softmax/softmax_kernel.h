@@ -11,6 +11,7 @@ float log_sum_exp(const float* x, float* exponentials, std::int64_t cols) noexce
 // dx = y (dy - <y, dy>)
 void softmax_backward_row(const float* y, const float* dy, float* dx, std::int64_t cols) noexcept;
 // Elementwise max(x, 0) - x target + log(1 + exp(-|x|)) and its slope sigmoid(x) - target.
-void logistic_loss_row(const float* x, const float* target, float* loss, float* slope, std::int64_t cols) noexcept;
+void logistic_loss_row(const float* x, const float* target, float* loss, float* slope,
+                       std::int64_t cols) noexcept;
 
 }  // namespace lyceum::kernels

@@ -16,14 +16,17 @@
 namespace lyceum {
 namespace {
 
-// What tokenizer_config.json says, when it is a number that means something (the library writes 1e30 for "no limit").
+// What tokenizer_config.json says, when it is a number that means something (the library writes 1e30 for "no
+// limit").
 std::int64_t model_max_length(const ModelFolder& folder) {
   const auto file = folder.file("tokenizer_config.json");
   if (!file) return 0;
   const Json json = read_json(*file);
   const JsonFields f(json, file->string());
   const Json* value = f.find("model_max_length");
-  return value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < (1u << 24) ? value->get<std::int64_t>() : 0;
+  return value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < (1u << 24)
+             ? value->get<std::int64_t>()
+             : 0;
 }
 
 // 64 bits over everything that a vector depends on.
@@ -76,16 +79,21 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
   e->tokenizer_ = Tokenizer::from_folder(body);
   // the smallest of what the pipeline, the tokenizer and the position table allow
   e->max_tokens_ = e->model_->max_positions();
-  for (const std::int64_t limit : {e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body), options.max_tokens})
+  for (const std::int64_t limit :
+       {e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body),
+        options.max_tokens})
     if (limit > 0) e->max_tokens_ = std::min(e->max_tokens_, limit);
   if (e->tokenizer_->size() > e->model_->vocabulary())
-    fail(Errc::kData, "{}: the tokenizer has {} ids, the model {}", folder.path().string(), e->tokenizer_->size(), e->model_->vocabulary());
+    fail(Errc::kData, "{}: the tokenizer has {} ids, the model {}", folder.path().string(),
+         e->tokenizer_->size(), e->model_->vocabulary());
   const std::int64_t around = e->tokenizer_->special_tokens_around_one();
   if (e->max_tokens_ < around)
     fail(options.max_tokens > 0 && options.max_tokens < around ? Errc::kUsage : Errc::kData,
-         "{}: texts of {} tokens fit (max_seq_length, max_position_embeddings), expected room for the tokenizer's {} special ones",
+         "{}: texts of {} tokens fit (max_seq_length, max_position_embeddings), expected room for the "
+         "tokenizer's {} special ones",
          folder.path().string(), e->max_tokens_, around);
-  const std::string name = options.prompt_name.empty() ? e->pipeline_.default_prompt_name : options.prompt_name;
+  const std::string name =
+      options.prompt_name.empty() ? e->pipeline_.default_prompt_name : options.prompt_name;
   if (options.prompt) {
     e->prompt_ = *options.prompt;
     e->own_prompt_ = true;
@@ -113,14 +121,15 @@ std::string Embedder::identity() const {
       digest.add(name);
       digest.add(t->raw(), t->bytes());
     }
-    for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "added_tokens.json", "special_tokens_map.json",
-                             "sentence_bert_config.json"})
+    for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
+                             "added_tokens.json", "special_tokens_map.json", "sentence_bert_config.json"})
       if (const auto file = body_->file(name)) digest.add_file(*file);
     for (const char* name : {"modules.json", "config_sentence_transformers.json"})
       if (const auto file = folder_->file(name)) digest.add_file(*file);
     for (const SentenceModule& module : pipeline_.modules)
       for (const char* name : {"config.json", "model.safetensors"})
-        if (const auto file = module.path.empty() ? std::nullopt : folder_->file(module.path + "/" + name)) digest.add_file(*file);
+        if (const auto file = module.path.empty() ? std::nullopt : folder_->file(module.path + "/" + name))
+          digest.add_file(*file);
     digest.add(prompt_);
     digest.add(own_prompt_ ? "own prompt" : "");
     identity_ = fmt::format("{:016x}-{}", digest.value(), max_tokens_);
@@ -139,14 +148,19 @@ const std::string& Embedder::prompt_for(TextRole role) const {
   return it == pipeline_.prompts.end() ? prompt_ : it->second;
 }
 
-Tensor Embedder::encode(std::span<const std::string> texts, TextRole role) const { return encode(texts, role, nullptr); }
+Tensor Embedder::encode(std::span<const std::string> texts, TextRole role) const {
+  return encode(texts, role, nullptr);
+}
 
-Tensor Embedder::encode(std::span<const std::string> texts, TextRole role, std::vector<std::uint8_t>* truncated) const {
+Tensor Embedder::encode(std::span<const std::string> texts, TextRole role,
+                        std::vector<std::uint8_t>* truncated) const {
   const std::string& prompt = prompt_for(role);
   const auto count = static_cast<std::int64_t>(texts.size());
   const EncodeOptions options{.max_tokens = max_tokens_};
   std::int64_t prompt_tokens = 0;  // at the front, without the final special token
-  if (!prompt.empty()) prompt_tokens = std::max<std::int64_t>(0, static_cast<std::int64_t>(tokenizer_->encode(prompt, options).ids.size()) - 1);
+  if (!prompt.empty())
+    prompt_tokens = std::max<std::int64_t>(
+        0, static_cast<std::int64_t>(tokenizer_->encode(prompt, options).ids.size()) - 1);
 
   std::vector<Encoding> encodings(texts.size());
   parallel_for(count, 16, [&](std::int64_t begin, std::int64_t end) {
@@ -176,14 +190,16 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role, std::
     for (const Encoding& e : encodings) truncated->push_back(e.truncated);
   }
 
-  // Neighbouring texts of about kBatchTokens tokens make a batch, and batches go to threads: no thread waits for another
-  // inside a layer, and a batch's activations stay in the cache. Few tokens: one batch, and the ops share it out.
+  // Neighbouring texts of about kBatchTokens tokens make a batch, and batches go to threads: no thread waits
+  // for another inside a layer, and a batch's activations stay in the cache. Few tokens: one batch, and the
+  // ops share it out.
   constexpr std::int64_t kBatchTokens = 768, kFewTokens = 384;
-  const std::int64_t total = std::accumulate(encodings.begin(), encodings.end(), std::int64_t{0}, [](std::int64_t sum, const Encoding& e) {
-    return sum + static_cast<std::int64_t>(e.ids.size());
-  });
+  const std::int64_t total = std::accumulate(
+      encodings.begin(), encodings.end(), std::int64_t{0},
+      [](std::int64_t sum, const Encoding& e) { return sum + static_cast<std::int64_t>(e.ids.size()); });
   const std::int64_t threads = thread_count();
-  const std::int64_t limit = total <= kFewTokens * threads ? total : std::clamp(total / (4 * threads), kFewTokens, kBatchTokens);
+  const std::int64_t limit =
+      total <= kFewTokens * threads ? total : std::clamp(total / (4 * threads), kFewTokens, kBatchTokens);
   std::vector<std::pair<std::size_t, std::size_t>> batches;  // [first, last)
   std::int64_t tokens = 0;
   for (std::size_t i = 0; i < encodings.size(); ++i) {

@@ -28,12 +28,14 @@ class Embedder final : public TextEncoder {
   std::int64_t max_tokens() const override { return max_tokens_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   bool is_normalized() const override { return head_->is_normalized(); }
-  // Of the content: weights, tokenizer, modules, prompt and length, wherever the folder lies. Reads the weights the first time.
+  // Of the content: weights, tokenizer, modules, prompt and length, wherever the folder lies. Reads the
+  // weights the first time.
   std::string identity() const override;
   // Throws Errc::kInterrupted between two batches after a request_interrupt().
   Tensor encode(std::span<const std::string> texts, TextRole role = TextRole::kPlain) const override;
   // The same, telling which texts were cut (truncated may be null).
-  Tensor encode(std::span<const std::string> texts, TextRole role, std::vector<std::uint8_t>* truncated) const;
+  Tensor encode(std::span<const std::string> texts, TextRole role,
+                std::vector<std::uint8_t>* truncated) const;
 
   // Tensors of the files that the model does not need.
   const std::vector<std::string>& unused() const { return unused_; }

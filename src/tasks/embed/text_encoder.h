@@ -11,7 +11,11 @@
 
 namespace lyceum {
 
-enum class TextRole { kPlain, kQuery, kDocument };  // models with prompts treat questions and passages differently
+enum class TextRole {
+  kPlain,
+  kQuery,
+  kDocument
+};  // models with prompts treat questions and passages differently
 
 class TextEncoder {
  public:

@@ -14,8 +14,8 @@ struct Sentence {
   bool heading;            // begins a section
 };
 
-// Sentences end behind . ! ? (and closing quotes) before white space and something that is not a small letter, at empty lines,
-// and at the end of headings and list items of Markdown.
+// Sentences end behind . ! ? (and closing quotes) before white space and something that is not a small
+// letter, at empty lines, and at the end of headings and list items of Markdown.
 std::vector<Sentence> sentences_of(std::string_view text) {
   std::vector<Sentence> out;
   std::size_t begin = 0;
@@ -42,13 +42,16 @@ std::vector<Sentence> sentences_of(std::string_view text) {
     }
     if (c == '.' || c == '!' || c == '?') {
       std::size_t end = i + 1;
-      while (end < text.size() && (text[end] == '"' || text[end] == '\'' || text[end] == ')' || text[end] == '.')) ++end;
+      while (end < text.size() &&
+             (text[end] == '"' || text[end] == '\'' || text[end] == ')' || text[end] == '.'))
+        ++end;
       if (end < text.size() && is_space(text[end])) {
         std::size_t next = end;
         while (next < text.size() && is_space(text[next])) ++next;
         const bool goes_on = next < text.size() && text[next] >= 'a' && text[next] <= 'z';
         // one letter before the point: an initial or an abbreviation such as "e.g."
-        const bool initial = c == '.' && i >= 1 && (i < 2 || is_space(text[i - 2]) || text[i - 2] == '.') && !(text[i - 1] >= '0' && text[i - 1] <= '9');
+        const bool initial = c == '.' && i >= 1 && (i < 2 || is_space(text[i - 2]) || text[i - 2] == '.') &&
+                             !(text[i - 1] >= '0' && text[i - 1] <= '9');
         if (!goes_on && !initial) {
           close(end);
           i = std::max(begin, end);
@@ -72,10 +75,12 @@ struct Unit {
 
 constexpr EncodeOptions kCounting{.add_special = false, .with_offsets = true, .parse_special = false};
 
-// A sentence of more than `most` tokens: cut before a word, where one begins in the later half of a piece, else between two
-// tokens (never inside a character). Each piece is read anew, since the rest of a cut word may have other tokens; a window of
-// the text is enough for that, or a line of megabytes would be read again for every piece.
-void cut(std::string_view text, Sentence s, const Tokenizer& tokenizer, std::int64_t most, std::vector<Unit>& units) {
+// A sentence of more than `most` tokens: cut before a word, where one begins in the later half of a piece,
+// else between two tokens (never inside a character). Each piece is read anew, since the rest of a cut word
+// may have other tokens; a window of the text is enough for that, or a line of megabytes would be read again
+// for every piece.
+void cut(std::string_view text, Sentence s, const Tokenizer& tokenizer, std::int64_t most,
+         std::vector<Unit>& units) {
   const auto limit = static_cast<std::size_t>(most);
   for (std::size_t window = 16 * limit; s.begin < s.end;) {
     std::size_t end = std::min(s.end, s.begin + window);
@@ -91,7 +96,8 @@ void cut(std::string_view text, Sentence s, const Tokenizer& tokenizer, std::int
       if (is_space(text[s.begin + e.offsets[i].begin - 1])) at = i;
     for (std::size_t i = std::min(limit, tokens - (tokens > 0)); i > 0 && at == 0; --i)
       if (e.offsets[i].begin >= e.offsets[i - 1].end) at = i;
-    // the window's last tokens may be those of half a word, and a word without a known piece is one token of any length
+    // the window's last tokens may be those of half a word, and a word without a known piece is one token of
+    // any length
     if (tokens <= limit + 1 || at == 0) {
       if (end < s.end) {
         window *= 2;
@@ -125,10 +131,12 @@ std::vector<Unit> units_of(std::string_view text, const Tokenizer& tokenizer, st
 
 }  // namespace
 
-std::vector<Chunk> chunk_text(std::string_view text, const Tokenizer& tokenizer, const ChunkOptions& options) {
+std::vector<Chunk> chunk_text(std::string_view text, const Tokenizer& tokenizer,
+                              const ChunkOptions& options) {
   if (options.tokens < 8) fail(Errc::kUsage, "chunks: found {} tokens, expected at least 8", options.tokens);
   if (options.overlap < 0 || options.overlap >= options.tokens - options.overlap)
-    fail(Errc::kUsage, "chunks: found an overlap of {} tokens, expected less than half of {}", options.overlap, options.tokens);
+    fail(Errc::kUsage, "chunks: found an overlap of {} tokens, expected less than half of {}",
+         options.overlap, options.tokens);
   const std::vector<Unit> units = units_of(text, tokenizer, options.tokens);
   std::vector<Chunk> chunks;
   std::int64_t line = 1;
@@ -147,17 +155,19 @@ std::vector<Chunk> chunk_text(std::string_view text, const Tokenizer& tokenizer,
     while (end > begin && is_space(text[end - 1])) --end;
     if (begin < end) {
       if (begin < counted) line = 1, counted = 0;
-      line += std::count(text.begin() + static_cast<std::ptrdiff_t>(counted), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n');
+      line += std::count(text.begin() + static_cast<std::ptrdiff_t>(counted),
+                         text.begin() + static_cast<std::ptrdiff_t>(begin), '\n');
       counted = begin;
       chunks.push_back({begin, end, line});
     }
     if (last == units.size()) break;
-    // The next passage begins with the last sentences of this one, unless a section begins; they leave room for the sentence
-    // behind them, or a passage would repeat and say nothing new.
+    // The next passage begins with the last sentences of this one, unless a section begins; they leave room
+    // for the sentence behind them, or a passage would repeat and say nothing new.
     std::size_t next = last;
     if (!units[last].heading) {
       const std::int64_t room = std::min(options.overlap, options.tokens - units[last].tokens);
-      for (std::int64_t shared = 0; next > first + 1 && shared + units[next - 1].tokens <= room; --next) shared += units[next - 1].tokens;
+      for (std::int64_t shared = 0; next > first + 1 && shared + units[next - 1].tokens <= room; --next)
+        shared += units[next - 1].tokens;
     }
     first = next;
   }

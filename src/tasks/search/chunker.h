@@ -10,8 +10,8 @@
 namespace lyceum {
 
 struct ChunkOptions {
-  std::int64_t tokens = 200;   // the most in a passage, without special tokens
-  std::int64_t overlap = 40;   // tokens of whole sentences that two neighbours share
+  std::int64_t tokens = 200;  // the most in a passage, without special tokens
+  std::int64_t overlap = 40;  // tokens of whole sentences that two neighbours share
 };
 
 struct Chunk {
@@ -19,10 +19,11 @@ struct Chunk {
   std::int64_t line = 1;           // of its first byte, counted from 1
 };
 
-// Passages in order; every character that is not white space lies in at least one. No passage has more than options.tokens tokens.
-// A heading of Markdown begins a passage, unless what stands before it would be a passage of less than an eighth of that.
-// A sentence longer than a passage is cut before a word or, where there is none, between tokens. Time and memory grow with the
-// text, however it is written. Throws Errc::kUsage for fewer than 8 tokens or an overlap of half a passage and more.
+// Passages in order; every character that is not white space lies in at least one. No passage has more than
+// options.tokens tokens. A heading of Markdown begins a passage, unless what stands before it would be a
+// passage of less than an eighth of that. A sentence longer than a passage is cut before a word or, where
+// there is none, between tokens. Time and memory grow with the text, however it is written. Throws
+// Errc::kUsage for fewer than 8 tokens or an overlap of half a passage and more.
 std::vector<Chunk> chunk_text(std::string_view text, const Tokenizer& tokenizer, const ChunkOptions& options);
 
 }  // namespace lyceum

@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
 
-// The set that begins at pattern[at] == '[': whether it holds `c`, and the place behind its ']' (kNone: it does not end).
-// As git's wildmatch reads it: ']' right behind the bracket is a member, '\\' takes the next character as it is.
+// The set that begins at pattern[at] == '[': whether it holds `c`, and the place behind its ']' (kNone: it
+// does not end). As git's wildmatch reads it: ']' right behind the bracket is a member, '\\' takes the next
+// character as it is.
 std::size_t match_set(std::string_view pattern, std::size_t at, char letter, bool& holds) {
   const auto c = static_cast<unsigned char>(letter);
   std::size_t i = at + 1;
@@ -36,15 +37,24 @@ std::size_t match_set(std::string_view pattern, std::size_t at, char letter, boo
         const std::string_view name = pattern.substr(i + 2, close - i - 2);
         const bool digit = c >= '0' && c <= '9', upper = c >= 'A' && c <= 'Z', lower = c >= 'a' && c <= 'z';
         const bool space = c == ' ' || (c >= 9 && c <= 13);
-        if (name == "digit") in |= digit;
-        else if (name == "alpha") in |= upper || lower;
-        else if (name == "alnum") in |= upper || lower || digit;
-        else if (name == "upper") in |= upper;
-        else if (name == "lower") in |= lower;
-        else if (name == "space") in |= space;
-        else if (name == "punct") in |= c > ' ' && c < 127 && !upper && !lower && !digit;
-        else if (name == "xdigit") in |= digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        else return kNone;
+        if (name == "digit")
+          in |= digit;
+        else if (name == "alpha")
+          in |= upper || lower;
+        else if (name == "alnum")
+          in |= upper || lower || digit;
+        else if (name == "upper")
+          in |= upper;
+        else if (name == "lower")
+          in |= lower;
+        else if (name == "space")
+          in |= space;
+        else if (name == "punct")
+          in |= c > ' ' && c < 127 && !upper && !lower && !digit;
+        else if (name == "xdigit")
+          in |= digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        else
+          return kNone;
         i = close + 1;
         before = -1;
         continue;
@@ -98,7 +108,8 @@ bool match_part(std::string_view pattern, std::string_view text) {
 
 std::vector<std::string_view> parts_of(std::string_view path) {
   std::vector<std::string_view> parts;
-  for (std::size_t slash; (slash = path.find('/')) != kNone; path.remove_prefix(slash + 1)) parts.push_back(path.substr(0, slash));
+  for (std::size_t slash; (slash = path.find('/')) != kNone; path.remove_prefix(slash + 1))
+    parts.push_back(path.substr(0, slash));
   parts.push_back(path);
   return parts;
 }
@@ -137,7 +148,8 @@ void IgnorePatterns::add(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     if (!line.empty() && line.back() == '\r') line.pop_back();
     // trailing spaces do not count, unless a backslash stands before the space
-    while (!line.empty() && line.back() == ' ' && !(line.size() >= 2 && line[line.size() - 2] == '\\')) line.pop_back();
+    while (!line.empty() && line.back() == ' ' && !(line.size() >= 2 && line[line.size() - 2] == '\\'))
+      line.pop_back();
     if (line.empty() || line[0] == '#') continue;
     Pattern p{line, false, false, false};
     if (p.text[0] == '!') p.negated = true, p.text.erase(0, 1);
@@ -153,7 +165,8 @@ int IgnorePatterns::decide(std::string_view path, bool is_folder) const {
   const std::size_t slash = path.rfind('/');
   const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
   for (const Pattern& p : patterns_)
-    if ((is_folder || !p.folders_only) && glob_match(p.text, p.anchored ? path : name)) verdict = p.negated ? -1 : 1;
+    if ((is_folder || !p.folders_only) && glob_match(p.text, p.anchored ? path : name))
+      verdict = p.negated ? -1 : 1;
   return verdict;
 }
 
@@ -168,13 +181,15 @@ Level level_of(const fs::path& folder) {
   Level level{folder, {}};
   std::error_code error;
   for (const char* name : {".gitignore", ".lyceumignore"})
-    if (const fs::path file = folder / name; fs::is_regular_file(file, error)) level.patterns.add(read_text(file, 1 << 20));
+    if (const fs::path file = folder / name; fs::is_regular_file(file, error))
+      level.patterns.add(read_text(file, 1 << 20));
   return level;
 }
 
 bool is_ignored(const std::vector<Level>& levels, const fs::path& path, bool is_folder) {
   for (auto level = levels.rbegin(); level != levels.rend(); ++level) {  // the nearest ignore file decides
-    const int verdict = level->patterns.decide(path.lexically_relative(level->folder).generic_string(), is_folder);
+    const int verdict =
+        level->patterns.decide(path.lexically_relative(level->folder).generic_string(), is_folder);
     if (verdict != 0) return verdict > 0;
   }
   return false;
@@ -184,7 +199,8 @@ bool is_ignored(const std::vector<Level>& levels, const fs::path& path, bool is_
 void walk(const fs::path& folder, const fs::path& absolute, std::vector<Level>& levels, WalkedFiles& out) {
   std::vector<fs::directory_entry> entries;
   std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) entries.push_back(*it);
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    entries.push_back(*it);
   if (error) {
     out.unreadable.emplace_back(folder, error.message());
     return;
@@ -226,11 +242,13 @@ WalkedFiles walk_files(const fs::path& root) {
   if (!fs::is_directory(root, error)) fail(Errc::kIo, "{}: found neither a file nor a folder", root.string());
   fs::path given = root.lexically_normal(), absolute = fs::absolute(given).lexically_normal();
   for (fs::path* path : {&given, &absolute})
-    if (!path->has_filename() && path->has_relative_path()) *path = path->parent_path();  // "notes/" is "notes"
+    if (!path->has_filename() && path->has_relative_path())
+      *path = path->parent_path();  // "notes/" is "notes"
   WalkedFiles out;
   std::vector<Level> levels = levels_above(absolute);
   walk(given, absolute, levels, out);
-  if (!out.unreadable.empty() && out.unreadable[0].first == given) fail(Errc::kIo, "{}: cannot list it: {}", root.string(), out.unreadable[0].second);
+  if (!out.unreadable.empty() && out.unreadable[0].first == given)
+    fail(Errc::kIo, "{}: cannot list it: {}", root.string(), out.unreadable[0].second);
   if (given == ".")  // as people write them: "a.md", not "./a.md"
     for (fs::path& file : out.files) file = file.lexically_normal();
   return out;

@@ -38,7 +38,8 @@ constexpr SchemaObject kSchema[] = {
     {"meta", "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)"},
     {"files", "CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, hash TEXT NOT NULL)"},
     {"chunks",
-     "CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE, line INTEGER NOT NULL,\n"
+     "CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files(id) ON DELETE "
+     "CASCADE, line INTEGER NOT NULL,\n"
      "  text TEXT NOT NULL, hash TEXT NOT NULL, vector BLOB NOT NULL)"},
     {"chunks_of_file", "CREATE INDEX chunks_of_file ON chunks(file)"},
     {"chunks_by_hash", "CREATE INDEX chunks_by_hash ON chunks(hash)"},
@@ -67,7 +68,9 @@ class Statement {
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
   Statement& bind(int i, std::string_view text) {
-    if (sqlite3_bind_text64(statement_, i, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK) wrong();
+    if (sqlite3_bind_text64(statement_, i, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8) !=
+        SQLITE_OK)
+      wrong();
     return *this;
   }
   Statement& bind(int i, std::int64_t value) {
@@ -93,17 +96,21 @@ class Statement {
   double number(int column) const { return sqlite3_column_double(statement_, column); }
   std::string text(int column) const {
     const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return data == nullptr ? std::string() : std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+    return data == nullptr
+               ? std::string()
+               : std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
   }
   std::span<const std::byte> blob(int column) const {
     const void* data = sqlite3_column_blob(statement_, column);
-    return {static_cast<const std::byte*>(data), data == nullptr ? 0 : static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+    return {static_cast<const std::byte*>(data),
+            data == nullptr ? 0 : static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
   }
 
  private:
   [[noreturn]] void wrong() const {
     const int code = sqlite3_errcode(db_);
-    const Errc kind = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ? Errc::kFormat : Errc::kIo;
+    const Errc kind =
+        code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ? Errc::kFormat : Errc::kIo;
     fail(kind, "{}: {}", *where_, code == SQLITE_NOTADB ? "this is not a search index" : sqlite3_errmsg(db_));
   }
   sqlite3* db_;
@@ -125,8 +132,8 @@ struct SearchIndex::Impl {
   mutable Tensor vectors;                    // [chunks, width]
   mutable std::vector<std::int64_t> ids;
 
-  // Paths. A file that was named by a relative path is stored relative to the index's folder (both can move together) and
-  // shown relative to the working directory; an absolute path stays what it is.
+  // Paths. A file that was named by a relative path is stored relative to the index's folder (both can move
+  // together) and shown relative to the working directory; an absolute path stays what it is.
   std::string stored(const fs::path& given) const {
     if (given.is_absolute()) return given.lexically_normal().generic_string();
     return fs::absolute(given).lexically_normal().lexically_relative(folder).generic_string();
@@ -139,7 +146,8 @@ struct SearchIndex::Impl {
     if (fs::path(stored_path).is_absolute()) return stored_path;
     std::error_code error;
     const fs::path here = fs::current_path(error);
-    return error ? absolute(stored_path) : fs::path(absolute(stored_path)).lexically_relative(here).generic_string();
+    return error ? absolute(stored_path)
+                 : fs::path(absolute(stored_path)).lexically_relative(here).generic_string();
   }
 
   ~Impl() {
@@ -157,32 +165,46 @@ struct SearchIndex::Impl {
     return s.step() ? s.text(0) : std::string();
   }
   void set_meta(const char* key, const std::string& value) const {
-    Statement(db, where, "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
-        .bind(1, std::string_view(key)).bind(2, std::string_view(value)).run();
+    Statement(
+        db, where,
+        "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
+        .bind(1, std::string_view(key))
+        .bind(2, std::string_view(value))
+        .run();
   }
 
-  // The word index is kept up by hand: triggers on virtual tables would need a trusted schema, and an index file is not trusted.
+  // The word index is kept up by hand: triggers on virtual tables would need a trusted schema, and an index
+  // file is not trusted.
   void delete_file(const std::string& path) const {
     Statement(db, where,
-              "INSERT INTO words(words, rowid, text) SELECT 'delete', chunks.id, chunks.text FROM chunks JOIN files ON files.id = chunks.file WHERE path = ?")
-        .bind(1, std::string_view(path)).run();
-    Statement(db, where, "DELETE FROM files WHERE path = ?").bind(1, std::string_view(path)).run();  // its chunks go with it
+              "INSERT INTO words(words, rowid, text) SELECT 'delete', chunks.id, chunks.text FROM chunks "
+              "JOIN files ON files.id = chunks.file WHERE path = ?")
+        .bind(1, std::string_view(path))
+        .run();
+    Statement(db, where, "DELETE FROM files WHERE path = ?")
+        .bind(1, std::string_view(path))
+        .run();  // its chunks go with it
   }
 
-  // A file from elsewhere could hold views that never end and triggers under our names: only what we made is read.
+  // A file from elsewhere could hold views that never end and triggers under our names: only what we made is
+  // read.
   void check_schema() const {
     std::size_t ours = 0;
     Statement s(db, where, "SELECT type, name, sql FROM sqlite_schema");
     while (s.step()) {
       const std::string type = s.text(0), name = s.text(1), sql = s.text(2);
-      const auto known = std::find_if(std::begin(kSchema), std::end(kSchema), [&](const SchemaObject& o) { return name == o.name; });
-      const bool of_words = type == "table" && name.starts_with("words_") && sql.starts_with("CREATE TABLE");  // FTS5's own
+      const auto known = std::find_if(std::begin(kSchema), std::end(kSchema),
+                                      [&](const SchemaObject& o) { return name == o.name; });
+      const bool of_words =
+          type == "table" && name.starts_with("words_") && sql.starts_with("CREATE TABLE");  // FTS5's own
       const bool automatic = type == "index" && sql.empty();
       const bool as_made = known != std::end(kSchema) && sql == known->sql;
-      if (!as_made && !of_words && !automatic) fail(Errc::kFormat, "{}: found the {} '{}', which is not of a search index", where, type, name);
+      if (!as_made && !of_words && !automatic)
+        fail(Errc::kFormat, "{}: found the {} '{}', which is not of a search index", where, type, name);
       ours += as_made;
     }
-    if (ours != std::size(kSchema)) fail(Errc::kFormat, "{}: some tables of a search index are missing", where);
+    if (ours != std::size(kSchema))
+      fail(Errc::kFormat, "{}: some tables of a search index are missing", where);
   }
 
   std::int64_t meta_number(const char* key, std::int64_t low, std::int64_t high) const {
@@ -190,26 +212,35 @@ struct SearchIndex::Impl {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < low || value > high)
-      fail(Errc::kFormat, "{}: '{}': found '{}', expected a number from {} to {}", where, key, text, low, high);
+      fail(Errc::kFormat, "{}: '{}': found '{}', expected a number from {} to {}", where, key, text, low,
+           high);
     return value;
   }
 
   void check_kind() {
     const std::int64_t id = number("PRAGMA application_id"), version = number("PRAGMA user_version");
     if (number("SELECT count(*) FROM sqlite_schema") == 0)
-      fail(Errc::kFormat, "{}: nothing is in it yet: it is being made, or was stopped before it began. Fix: run `lyceum index` to the end.", where);
-    if (id != kApplicationId) fail(Errc::kFormat, "{}: this is an SQLite file, but not a search index", where);
+      fail(Errc::kFormat,
+           "{}: nothing is in it yet: it is being made, or was stopped before it began. Fix: run `lyceum "
+           "index` to the end.",
+           where);
+    if (id != kApplicationId)
+      fail(Errc::kFormat, "{}: this is an SQLite file, but not a search index", where);
     if (version != kVersion)
-      fail(Errc::kFormat, "{}: found version {} of the index, expected {}. Fix: make it anew with `lyceum index`.", where, version, kVersion);
+      fail(Errc::kFormat,
+           "{}: found version {} of the index, expected {}. Fix: make it anew with `lyceum index`.", where,
+           version, kVersion);
     check_schema();
     width = meta_number("width", 1, 1 << 20);
   }
 
   void check_encoder(const TextEncoder& encoder) const {
     if (meta("identity") != encoder.identity())
-      fail(Errc::kData, "{}: was made with the model '{}' ({}), found {}. Fix: use that model, or make the index anew.", where, meta("model"),
-           meta("identity"), encoder.identity());
-    if (width != encoder.width()) fail(Errc::kData, "{}: holds vectors of {} values, the model gives {}", where, width, encoder.width());
+      fail(Errc::kData,
+           "{}: was made with the model '{}' ({}), found {}. Fix: use that model, or make the index anew.",
+           where, meta("model"), meta("identity"), encoder.identity());
+    if (width != encoder.width())
+      fail(Errc::kData, "{}: holds vectors of {} values, the model gives {}", where, width, encoder.width());
   }
 
   // Inside a transaction, so that what is read belongs to one state.
@@ -224,12 +255,16 @@ struct SearchIndex::Impl {
     Statement s(db, where, "SELECT id, vector FROM chunks ORDER BY id");
     while (s.step()) {
       const auto blob = s.blob(1);
-      if (blob.size() != static_cast<std::size_t>(width) * sizeof(float) || static_cast<std::int64_t>(ids.size()) >= count)
-        fail(Errc::kFormat, "{}: the vector of passage {} has {} bytes, expected {}", where, s.integer(0), blob.size(), static_cast<std::size_t>(width) * sizeof(float));
-      std::memcpy(vectors.mutable_row<float>(static_cast<std::int64_t>(ids.size())), blob.data(), blob.size());
+      if (blob.size() != static_cast<std::size_t>(width) * sizeof(float) ||
+          static_cast<std::int64_t>(ids.size()) >= count)
+        fail(Errc::kFormat, "{}: the vector of passage {} has {} bytes, expected {}", where, s.integer(0),
+             blob.size(), static_cast<std::size_t>(width) * sizeof(float));
+      std::memcpy(vectors.mutable_row<float>(static_cast<std::int64_t>(ids.size())), blob.data(),
+                  blob.size());
       const float* row = vectors.row<float>(static_cast<std::int64_t>(ids.size()));
       if (!std::all_of(row, row + width, [](float v) { return std::isfinite(v); }))
-        fail(Errc::kFormat, "{}: the vector of passage {} holds values that are not finite", where, s.integer(0));
+        fail(Errc::kFormat, "{}: the vector of passage {} holds values that are not finite", where,
+             s.integer(0));
       ids.push_back(s.integer(0));
     }
     loaded_version = version;
@@ -241,7 +276,9 @@ namespace {
 // Taken back unless it is committed.
 class Transaction {
  public:
-  Transaction(sqlite3* db, const std::string& where, const char* begin) : db_(db), where_(&where) { Statement(db, where, begin).run(); }
+  Transaction(sqlite3* db, const std::string& where, const char* begin) : db_(db), where_(&where) {
+    Statement(db, where, begin).run();
+  }
   ~Transaction() {
     if (!done_) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
   }
@@ -287,20 +324,24 @@ sqlite3* open_database(const fs::path& path, int flags) {
 
 SearchIndex SearchIndex::open(const fs::path& path) {
   std::error_code error;
-  if (!fs::is_regular_file(path, error)) fail(Errc::kIo, "{}: found no search index there. Fix: make one with `lyceum index`.", path.string());
+  if (!fs::is_regular_file(path, error))
+    fail(Errc::kIo, "{}: found no search index there. Fix: make one with `lyceum index`.", path.string());
   auto impl = std::make_unique<Impl>();
   impl->where = path.string();
   impl->folder = folder_of(path);
-  // Not SQLITE_OPEN_READONLY: the journal of a writer that was killed must be rolled back before anything can be read.
+  // Not SQLITE_OPEN_READONLY: the journal of a writer that was killed must be rolled back before anything can
+  // be read.
   impl->db = open_database(path, SQLITE_OPEN_READWRITE);
   impl->run("PRAGMA query_only = ON");
   impl->check_kind();
   return SearchIndex(std::move(impl));
 }
 
-SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncoder& encoder, const ChunkOptions& chunks) {
+SearchIndex SearchIndex::open_for_writing(const fs::path& path, const TextEncoder& encoder,
+                                          const ChunkOptions& chunks) {
   std::error_code error;
-  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) fail(Errc::kIo, "{}: found no regular file there, expected a search index", path.string());
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error))
+    fail(Errc::kIo, "{}: found no regular file there, expected a search index", path.string());
   auto impl = std::make_unique<Impl>();
   impl->where = path.string();
   impl->folder = folder_of(path);
@@ -368,12 +409,14 @@ bool lies_under(const std::string& path, const std::string& root) {
 }
 
 bool lies_under_any(const std::string& path, const std::vector<std::string>& roots) {
-  return std::any_of(roots.begin(), roots.end(), [&](const std::string& root) { return lies_under(path, root); });
+  return std::any_of(roots.begin(), roots.end(),
+                     [&](const std::string& root) { return lies_under(path, root); });
 }
 
 }  // namespace
 
-UpdateStats SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& encoder, const UpdateOptions& options) {
+UpdateStats SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& encoder,
+                                const UpdateOptions& options) {
   Impl& p = *impl_;
   p.check_encoder(encoder);
   p.loaded_version = -1;  // our own writes do not change data_version
@@ -383,21 +426,24 @@ UpdateStats SearchIndex::update(std::span<const fs::path> roots, const TextEncod
     update(roots, encoder, options, stats, progress);
   } catch (const Error& error) {
     if (error.code() != Errc::kInterrupted) throw;
-    fail(Errc::kInterrupted, "{}: interrupted at file {} of {}; what is embedded so far is kept. Fix: the same command goes on from there", p.where,
-         progress.files, progress.all_files);
+    fail(Errc::kInterrupted,
+         "{}: interrupted at file {} of {}; what is embedded so far is kept. Fix: the same command goes on "
+         "from there",
+         p.where, progress.files, progress.all_files);
   }
   return stats;
 }
 
-void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& encoder, const UpdateOptions& options, UpdateStats& stats,
-                         IndexProgress& progress) {
+void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& encoder,
+                         const UpdateOptions& options, UpdateStats& stats, IndexProgress& progress) {
   const Impl& p = *impl_;
   ChunkOptions chunking = options.chunks;
   constexpr std::int64_t kMostTokens = 1 << 24;
   chunking.tokens = p.meta_number("chunk_tokens", 8, kMostTokens);
   chunking.overlap = p.meta_number("chunk_overlap", 0, kMostTokens);
   const std::int64_t room = encoder.max_tokens() - encoder.tokenizer().special_tokens_around_one();
-  if (room < 8) fail(Errc::kData, "{}: the model takes {} tokens of a passage, expected at least 8", p.where, room);
+  if (room < 8)
+    fail(Errc::kData, "{}: the model takes {} tokens of a passage, expected at least 8", p.where, room);
   if (room < chunking.tokens) {
     chunking.tokens = room;
     chunking.overlap = std::min(chunking.overlap, (room - 1) / 2);
@@ -419,9 +465,12 @@ void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& enc
     root_paths.push_back(absolute);
     std::error_code error;
     if (!fs::exists(root, error)) {
-      const auto there = std::count_if(known.begin(), known.end(), [&](const auto& file) { return lies_under(file.first, absolute); });
+      const auto there = std::count_if(known.begin(), known.end(),
+                                       [&](const auto& file) { return lies_under(file.first, absolute); });
       if (there > 0)
-        fail(Errc::kIo, "{}: it is gone; {} files of the index lay there. Fix: --remove takes them out of the index", root.string(), there);
+        fail(Errc::kIo,
+             "{}: it is gone; {} files of the index lay there. Fix: --remove takes them out of the index",
+             root.string(), there);
     }
     WalkedFiles walked = walk_files(root);
     for (fs::path& file : walked.files) found.emplace(absolute_path(file), std::move(file));
@@ -438,8 +487,9 @@ void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& enc
   std::vector<std::string> texts;  // to embed, for `pending`
   std::unordered_map<std::string, std::int64_t> row_of_hash;
   Statement save(p.db, p.where, "INSERT INTO ready(hash, text, vector) VALUES (?, ?, ?)");
-  // Embeds `texts` block by block. All blocks but the last are put aside in the file, where the next update finds them if this one
-  // does not live to commit: a huge file loses one block, and still enters the index whole.
+  // Embeds `texts` block by block. All blocks but the last are put aside in the file, where the next update
+  // finds them if this one does not live to commit: a huge file loses one block, and still enters the index
+  // whole.
   const auto embed = [&] {
     const auto count = static_cast<std::int64_t>(texts.size());
     Tensor vectors = Tensor::empty({count, p.width});
@@ -469,13 +519,20 @@ void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& enc
     Transaction transaction(p.db, p.where, kWrite);
     for (const NewFile& file : pending) {
       p.delete_file(file.path);
-      Statement(p.db, p.where, "INSERT INTO files(path, hash) VALUES (?, ?)").bind(1, std::string_view(file.path)).bind(2, std::string_view(file.hash)).run();
+      Statement(p.db, p.where, "INSERT INTO files(path, hash) VALUES (?, ?)")
+          .bind(1, std::string_view(file.path))
+          .bind(2, std::string_view(file.hash))
+          .run();
       const std::int64_t id = sqlite3_last_insert_rowid(p.db);
-      Statement insert(p.db, p.where, "INSERT INTO chunks(file, line, text, hash, vector) VALUES (?, ?, ?, ?, ?)");
+      Statement insert(p.db, p.where,
+                       "INSERT INTO chunks(file, line, text, hash, vector) VALUES (?, ?, ?, ?, ?)");
       Statement words(p.db, p.where, "INSERT INTO words(rowid, text) VALUES (?, ?)");
       for (const NewChunk& chunk : file.chunks) {
         const float* vector = chunk.vector.empty() ? vectors.row<float>(chunk.row) : chunk.vector.data();
-        insert.bind(1, id).bind(2, chunk.line).bind(3, std::string_view(chunk.text)).bind(4, std::string_view(chunk.hash));
+        insert.bind(1, id)
+            .bind(2, chunk.line)
+            .bind(3, std::string_view(chunk.text))
+            .bind(4, std::string_view(chunk.hash));
         insert.bind_blob(5, vector, static_cast<std::size_t>(p.width) * sizeof(float)).run();
         words.bind(1, sqlite3_last_insert_rowid(p.db)).bind(2, std::string_view(chunk.text)).run();
       }
@@ -488,7 +545,8 @@ void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& enc
     row_of_hash.clear();
   };
 
-  // A passage that stands anywhere in the index already, or was put aside, keeps its vector: files are renamed and copied.
+  // A passage that stands anywhere in the index already, or was put aside, keeps its vector: files are
+  // renamed and copied.
   std::optional<Statement> look_up[2];
   look_up[0].emplace(p.db, p.where, "SELECT vector FROM chunks WHERE hash = ? AND text = ? LIMIT 1");
   look_up[1].emplace(p.db, p.where, "SELECT vector FROM ready WHERE hash = ? AND text = ? LIMIT 1");
@@ -517,7 +575,9 @@ void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& enc
       if (error.code() != Errc::kLimit && error.code() != Errc::kIo) throw;
       // what cannot be read today may be there tomorrow: the index keeps what it has of it
       if (error.code() == Errc::kIo) kept_paths.push_back(absolute);
-      leave_out(path, error.code() == Errc::kIo ? "cannot be read" : fmt::format("larger than {} bytes", options.max_file_bytes));
+      leave_out(path, error.code() == Errc::kIo
+                          ? "cannot be read"
+                          : fmt::format("larger than {} bytes", options.max_file_bytes));
       continue;
     }
     if (const std::string_view reason = not_text(text); !reason.empty()) {
@@ -536,7 +596,8 @@ void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& enc
     for (const Chunk& c : chunk_text(text, encoder.tokenizer(), chunking)) {
       NewChunk chunk{c.line, text.substr(c.begin, c.end - c.begin), "", {}};
       chunk.hash = content_hash(chunk.text);
-      if (const auto same = row_of_hash.find(chunk.hash); same != row_of_hash.end() && texts[static_cast<std::size_t>(same->second)] == chunk.text)
+      if (const auto same = row_of_hash.find(chunk.hash);
+          same != row_of_hash.end() && texts[static_cast<std::size_t>(same->second)] == chunk.text)
         chunk.row = same->second;
       else
         find_vector(chunk);
@@ -561,7 +622,8 @@ void SearchIndex::update(std::span<const fs::path> roots, const TextEncoder& enc
     if (!lies_under_any(absolute, root_paths)) continue;
     // itself or a folder above it is kept
     bool kept = false;
-    for (std::string at = absolute; !kept && !at.empty(); at.resize(at.rfind('/'))) kept = std::binary_search(kept_paths.begin(), kept_paths.end(), at);
+    for (std::string at = absolute; !kept && !at.empty(); at.resize(at.rfind('/')))
+      kept = std::binary_search(kept_paths.begin(), kept_paths.end(), at);
     if (kept) continue;
     p.delete_file(file.path);
     ++stats.deleted;
@@ -591,7 +653,9 @@ namespace {
 struct Scored {
   double score;
   std::int64_t row;
-  bool operator<(const Scored& other) const { return score != other.score ? score > other.score : row < other.row; }
+  bool operator<(const Scored& other) const {
+    return score != other.score ? score > other.score : row < other.row;
+  }
 };
 
 // The words of a question as an FTS5 query: each quoted, any of them.
@@ -602,7 +666,8 @@ std::string word_query(std::string_view text) {
     word.clear();
   };
   for (const char c : text) {
-    const bool part = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
+    const bool part = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      static_cast<unsigned char>(c) >= 0x80;
     part ? word.push_back(c) : flush();
   }
   flush();
@@ -611,7 +676,8 @@ std::string word_query(std::string_view text) {
 
 }  // namespace
 
-std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextEncoder& encoder, const SearchOptions& options) const {
+std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextEncoder& encoder,
+                                           const SearchOptions& options) const {
   const Impl& p = *impl_;
   p.check_encoder(encoder);
   const Tensor vector = encoder.encode({&query, 1}, TextRole::kQuery);
@@ -632,7 +698,8 @@ std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextE
     }
   });
   const auto keep = [&](std::int64_t most) {
-    const auto n = static_cast<std::ptrdiff_t>(std::clamp<std::int64_t>(most, 0, static_cast<std::int64_t>(scored.size())));
+    const auto n = static_cast<std::ptrdiff_t>(
+        std::clamp<std::int64_t>(most, 0, static_cast<std::int64_t>(scored.size())));
     std::partial_sort(scored.begin(), scored.begin() + n, scored.end());
     scored.resize(static_cast<std::size_t>(n));
   };
@@ -641,9 +708,11 @@ std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextE
     constexpr double kRankOffset = 60;
     keep(std::max(kDepth, options.top));
     std::map<std::int64_t, double> fused;  // by row
-    for (std::size_t rank = 0; rank < scored.size(); ++rank) fused[scored[rank].row] += 1 / (kRankOffset + static_cast<double>(rank) + 1);
+    for (std::size_t rank = 0; rank < scored.size(); ++rank)
+      fused[scored[rank].row] += 1 / (kRankOffset + static_cast<double>(rank) + 1);
     if (const std::string words = word_query(query); !words.empty()) {
-      Statement s(p.db, p.where, "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words), rowid LIMIT ?");
+      Statement s(p.db, p.where,
+                  "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words), rowid LIMIT ?");
       s.bind(1, std::string_view(words)).bind(2, std::max(kDepth, options.top));
       for (double rank = 1; s.step(); ++rank) {
         const auto it = std::lower_bound(p.ids.begin(), p.ids.end(), s.integer(0));
@@ -655,7 +724,8 @@ std::vector<SearchHit> SearchIndex::search(const std::string& query, const TextE
   }
   keep(options.top);
   std::vector<SearchHit> hits;
-  Statement s(p.db, p.where, "SELECT path, line, text FROM chunks JOIN files ON files.id = chunks.file WHERE chunks.id = ?");
+  Statement s(p.db, p.where,
+              "SELECT path, line, text FROM chunks JOIN files ON files.id = chunks.file WHERE chunks.id = ?");
   for (const Scored& hit : scored) {
     s.bind(1, p.ids[static_cast<std::size_t>(hit.row)]);
     if (s.step()) hits.push_back({hit.score, p.shown(s.text(0)), s.integer(1), s.text(2)});
@@ -672,7 +742,8 @@ void SearchIndex::verify() const {
   Transaction transaction(p.db, p.where, kWrite);
   for (const char* sql : {"PRAGMA integrity_check(1)", "PRAGMA foreign_key_check"}) {
     Statement s(p.db, p.where, sql);
-    if (s.step() && s.text(0) != "ok") fail(Errc::kFormat, "{}: the file is damaged: {}. Fix: make the index anew.", p.where, s.text(0));
+    if (s.step() && s.text(0) != "ok")
+      fail(Errc::kFormat, "{}: the file is damaged: {}. Fix: make the index anew.", p.where, s.text(0));
   }
   p.loaded_version = -1;
   p.load_vectors();

@@ -19,17 +19,19 @@ struct IndexProgress {
 };
 
 struct UpdateOptions {
-  ChunkOptions chunks;                                   // of a new index; an old one keeps its own
+  ChunkOptions chunks;                                     // of a new index; an old one keeps its own
   std::uint64_t max_file_bytes = std::uint64_t{16} << 20;  // larger files are left out
   std::function<void(const IndexProgress&)> progress;
-  std::function<void(const std::filesystem::path&, const std::string& reason)> left_out;  // called for each of UpdateStats::skipped
+  std::function<void(const std::filesystem::path&, const std::string& reason)>
+      left_out;  // called for each of UpdateStats::skipped
 };
 
 struct UpdateStats {
   std::int64_t added = 0, updated = 0, unchanged = 0, deleted = 0;  // files
-  std::int64_t skipped = 0;                 // files that are not text or too large, files and folders that cannot be read
-  std::int64_t embedded = 0, reused = 0;    // chunks; reused: of a changed file, with a vector that was there already
-  std::int64_t repaired = 0;                                                     // invalid UTF-8 sequences
+  std::int64_t skipped = 0;  // files that are not text or too large, files and folders that cannot be read
+  std::int64_t embedded = 0,
+               reused = 0;    // chunks; reused: of a changed file, with a vector that was there already
+  std::int64_t repaired = 0;  // invalid UTF-8 sequences
 };
 
 struct SearchOptions {
@@ -46,26 +48,31 @@ struct SearchHit {
 
 class SearchIndex {
  public:
-  // Creates the file or opens an index of ours for writing. Another writer, another model, another version or another kind of
-  // file is an Error that says so. A writer that was killed leaves no lock and no half file.
-  static SearchIndex open_for_writing(const std::filesystem::path& path, const TextEncoder& encoder, const ChunkOptions& chunks = {});
+  // Creates the file or opens an index of ours for writing. Another writer, another model, another version or
+  // another kind of file is an Error that says so. A writer that was killed leaves no lock and no half file.
+  static SearchIndex open_for_writing(const std::filesystem::path& path, const TextEncoder& encoder,
+                                      const ChunkOptions& chunks = {});
   static SearchIndex open(const std::filesystem::path& path);
   SearchIndex(SearchIndex&&) noexcept;
   ~SearchIndex();
 
-  // Brings the index to the state of these files and folders. Only passages that stand nowhere in the index yet are embedded;
-  // files that are gone from a folder given here are deleted (what cannot be read is kept as it was). Commits batch by batch,
-  // each file whole. An interruption (Errc::kInterrupted) or a kill keeps what is committed, and at most 128 passages
-  // are embedded again by the next update. Files that were named relatively are found again from any working directory.
-  UpdateStats update(std::span<const std::filesystem::path> roots, const TextEncoder& encoder, const UpdateOptions& options = {});
+  // Brings the index to the state of these files and folders. Only passages that stand nowhere in the index
+  // yet are embedded; files that are gone from a folder given here are deleted (what cannot be read is kept
+  // as it was). Commits batch by batch, each file whole. An interruption (Errc::kInterrupted) or a kill keeps
+  // what is committed, and at most 128 passages are embedded again by the next update. Files that were named
+  // relatively are found again from any working directory.
+  UpdateStats update(std::span<const std::filesystem::path> roots, const TextEncoder& encoder,
+                     const UpdateOptions& options = {});
   // Deletes files at or under these paths; returns how many.
   std::int64_t remove(std::span<const std::filesystem::path> paths);
 
-  // Best first; equal scores in the order of the chunks. Exact: every vector is looked at. Sees one committed state of the
-  // file, the newest, also while another process writes. Safe from several threads.
-  std::vector<SearchHit> search(const std::string& query, const TextEncoder& encoder, const SearchOptions& options = {}) const;
+  // Best first; equal scores in the order of the chunks. Exact: every vector is looked at. Sees one committed
+  // state of the file, the newest, also while another process writes. Safe from several threads.
+  std::vector<SearchHit> search(const std::string& query, const TextEncoder& encoder,
+                                const SearchOptions& options = {}) const;
 
-  // Reads everything: the database's own checks, the word index against the texts, every vector. Throws Errc::kFormat.
+  // Reads everything: the database's own checks, the word index against the texts, every vector. Throws
+  // Errc::kFormat.
   void verify() const;
 
   std::int64_t files() const;
@@ -75,8 +82,8 @@ class SearchIndex {
   std::string identity() const;
 
  private:
-  void update(std::span<const std::filesystem::path> roots, const TextEncoder& encoder, const UpdateOptions& options, UpdateStats& stats,
-              IndexProgress& progress);
+  void update(std::span<const std::filesystem::path> roots, const TextEncoder& encoder,
+              const UpdateOptions& options, UpdateStats& stats, IndexProgress& progress);
   struct Impl;
   explicit SearchIndex(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -21,7 +21,8 @@ struct CompositionEntry {
 
 template <std::size_t N>
 std::span<const std::uint32_t> look_up(const MappingEntry (&table)[N], char32_t c) noexcept {
-  const auto it = std::lower_bound(std::begin(table), std::end(table), c, [](const MappingEntry& e, char32_t v) { return e.code < v; });
+  const auto it = std::lower_bound(std::begin(table), std::end(table), c,
+                                   [](const MappingEntry& e, char32_t v) { return e.code < v; });
   if (it == std::end(table) || it->code != c) return {};
   return {kPool + it->first, it->count};
 }
@@ -31,22 +32,29 @@ constexpr char32_t kS = 0xAC00, kL = 0x1100, kV = 0x1161, kT = 0x11A7;
 constexpr char32_t kLCount = 19, kVCount = 21, kTCount = 28;
 
 char32_t compose(char32_t a, char32_t b) noexcept {
-  if (a >= kL && a < kL + kLCount && b >= kV && b < kV + kVCount) return kS + ((a - kL) * kVCount + (b - kV)) * kTCount;
-  if (a >= kS && a < kS + kLCount * kVCount * kTCount && (a - kS) % kTCount == 0 && b > kT && b < kT + kTCount) return a + (b - kT);
+  if (a >= kL && a < kL + kLCount && b >= kV && b < kV + kVCount)
+    return kS + ((a - kL) * kVCount + (b - kV)) * kTCount;
+  if (a >= kS && a < kS + kLCount * kVCount * kTCount && (a - kS) % kTCount == 0 && b > kT &&
+      b < kT + kTCount)
+    return a + (b - kT);
   const auto key = std::pair(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b));
-  const auto it = std::lower_bound(std::begin(kCompositions), std::end(kCompositions), key,
-                                   [](const CompositionEntry& e, const auto& k) { return std::pair(e.first, e.second) < k; });
+  const auto it = std::lower_bound(
+      std::begin(kCompositions), std::end(kCompositions), key,
+      [](const CompositionEntry& e, const auto& k) { return std::pair(e.first, e.second) < k; });
   return it != std::end(kCompositions) && it->first == a && it->second == b ? it->composed : 0;
 }
 
 }  // namespace
 
-std::uint16_t flags(char32_t c) noexcept { return c > 0x10FFFF ? std::uint16_t{kRemoved} : kFlagBlocks[kFlagIndex[c / 128] * 128u + c % 128]; }
+std::uint16_t flags(char32_t c) noexcept {
+  return c > 0x10FFFF ? std::uint16_t{kRemoved} : kFlagBlocks[kFlagIndex[c / 128] * 128u + c % 128];
+}
 
 std::span<const std::uint32_t> lower(char32_t c) noexcept { return look_up(kLower, c); }
 
 int combining_class(char32_t c) noexcept {
-  const auto it = std::lower_bound(std::begin(kClasses), std::end(kClasses), c, [](const ClassEntry& e, char32_t v) { return e.code < v; });
+  const auto it = std::lower_bound(std::begin(kClasses), std::end(kClasses), c,
+                                   [](const ClassEntry& e, char32_t v) { return e.code < v; });
   return it != std::end(kClasses) && it->code == c ? it->value : 0;
 }
 
@@ -73,8 +81,8 @@ std::vector<Char> normalize(std::span<const Char> text, Form form) {
     if (codes.empty()) put(c.code, false);
     for (std::size_t i = 0; i < codes.size(); ++i) put(codes[i], i > 0);
   }
-  // Canonical order within each run of marks. Places stay in the order of the text, as the reference has it: the n-th
-  // character behind the sort stands for the n-th before it.
+  // Canonical order within each run of marks. Places stay in the order of the text, as the reference has it:
+  // the n-th character behind the sort stands for the n-th before it.
   for (std::size_t i = 0; i < parts.size();) {
     std::size_t end = i;
     while (end < parts.size() && combining_class(parts[end].c.code) != 0) ++end;
@@ -82,8 +90,9 @@ std::vector<Char> normalize(std::span<const Char> text, Form form) {
       std::vector<Char> places;
       for (std::size_t j = i; j < end; ++j)
         if (!parts[j].further) places.push_back(parts[j].c);
-      std::stable_sort(parts.begin() + static_cast<std::ptrdiff_t>(i), parts.begin() + static_cast<std::ptrdiff_t>(end),
-                       [](const Part& x, const Part& y) { return combining_class(x.c.code) < combining_class(y.c.code); });
+      std::stable_sort(
+          parts.begin() + static_cast<std::ptrdiff_t>(i), parts.begin() + static_cast<std::ptrdiff_t>(end),
+          [](const Part& x, const Part& y) { return combining_class(x.c.code) < combining_class(y.c.code); });
       for (std::size_t j = i, next = 0; j < end; ++j) {
         if (parts[j].further && j == 0) continue;
         const Char& place = parts[j].further ? parts[j - 1].c : places[next++];

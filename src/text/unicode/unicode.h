@@ -9,19 +9,20 @@
 namespace lyceum::unicode {
 
 enum Flag : std::uint16_t {
-  kRemoved = 1,       // the BERT cleaner drops it: controls, formats, private use, NUL, U+FFFD
-  kSpace = 2,         // white space (some of it is removed by the cleaner all the same)
-  kPunctuation = 4,   // ASCII punctuation or category P
-  kCjk = 8,           // an ideograph that BERT surrounds with spaces
-  kMark = 16,         // category Mn, dropped with accents
-  kWord = 32,         // a word character of a regular expression
-  kNumeric = 64,      // categories Nd, Nl, No
-  kMoves = 128,       // not a mark, but canonical order may move it
-  kSpacingMark = 256, // the other marks (Mc, Me): StripAccents drops them, BERT's own stripping does not
+  kRemoved = 1,        // the BERT cleaner drops it: controls, formats, private use, NUL, U+FFFD
+  kSpace = 2,          // white space (some of it is removed by the cleaner all the same)
+  kPunctuation = 4,    // ASCII punctuation or category P
+  kCjk = 8,            // an ideograph that BERT surrounds with spaces
+  kMark = 16,          // category Mn, dropped with accents
+  kWord = 32,          // a word character of a regular expression
+  kNumeric = 64,       // categories Nd, Nl, No
+  kMoves = 128,        // not a mark, but canonical order may move it
+  kSpacingMark = 256,  // the other marks (Mc, Me): StripAccents drops them, BERT's own stripping does not
 };
 std::uint16_t flags(char32_t c) noexcept;
 
-// The characters that c becomes; empty where it stays as it is. Hangul syllables are decomposed by rule elsewhere.
+// The characters that c becomes; empty where it stays as it is. Hangul syllables are decomposed by rule
+// elsewhere.
 std::span<const std::uint32_t> lower(char32_t c) noexcept;
 int combining_class(char32_t c) noexcept;
 
@@ -31,8 +32,8 @@ struct Char {
   char32_t code;
   std::uint32_t begin, end;  // bytes
 };
-// Each character's decomposition, marks in canonical order, then composed for the C forms. The parts of a character keep its
-// place; a composed one keeps its first part's, as the reference has it.
+// Each character's decomposition, marks in canonical order, then composed for the C forms. The parts of a
+// character keep its place; a composed one keeps its first part's, as the reference has it.
 std::vector<Char> normalize(std::span<const Char> text, Form form);
 
 }  // namespace lyceum::unicode
