@@ -88,6 +88,14 @@ def classification(model, folder, split):
     for name, classifier in (("knn_accuracy", KNeighborsClassifier(5, metric="cosine", algorithm="brute")),
                              ("probe_accuracy", OneVsRestClassifier(LogisticRegression(solver="liblinear", C=1.0)))):
         yield name, np.mean(classifier.fit(x, y).predict(u) == v), len(test)
+        if name == "knn_accuracy":  # ties: scikit-learn takes the first class in order, lyceum the larger sum of similarities
+            distances, places = classifier.kneighbors(u)
+            sums = [{} for _ in places]
+            for votes, ds, ps in zip(sums, distances, places):
+                for d, p in zip(ds, ps): votes[y[p]] = votes.get(y[p], np.zeros(2)) + (1, 1 - d)
+            ties = sum(sorted((n for n, _ in votes.values()), reverse=True)[:2].count(max(n for n, _ in votes.values())) > 1 for votes in sums)
+            right = sum(max(sorted(votes), key=lambda c: tuple(votes[c])) == want for votes, want in zip(sums, v))
+            print(f"{folder.name}: {ties} of {len(test)} votes are tied; {right / len(test):.5f} with ties broken by the sum of similarities", file=sys.stderr)
 
 
 def main():

@@ -3,15 +3,15 @@
 without special tokens, pairs, and the text that decoding gives back; for a model's tokenizer.json and for folders made of its
 vocabulary (vocab.txt, cased, accents kept or stripped, added tokens, settings in tokenizer_config.json that contradict tokenizer.json).
 
-usage: parity_tokenizer.py LYCEUM MODEL [FILE ...] [--lines N]        needs: transformers
+usage: parity_tokenizer.py LYCEUM MODEL [FILE ...] [--lines N] [--every N] [--only FOLDER]        needs: transformers
 FILE: text or .jsonl, plain or .zst. Besides, lines are made: every code point between letters, many scripts, hostile characters,
-special tokens in the text, long words, bytes that are no UTF-8.
+special tokens in the text, long words, bytes that are no UTF-8. --every 4 takes every fourth line, --only the folders whose names hold a text.
 """
 import argparse, codecs, json, os, random, shutil, subprocess, sys, tempfile
 import transformers as tf
 
 p = argparse.ArgumentParser()
-p.add_argument("lyceum"); p.add_argument("model"); p.add_argument("files", nargs="*"); p.add_argument("--lines", type=int, default=4000); p.add_argument("--only", default="")
+p.add_argument("lyceum"); p.add_argument("model"); p.add_argument("files", nargs="*"); p.add_argument("--lines", type=int, default=4000); p.add_argument("--only", default=""); p.add_argument("--every", type=int, default=1)
 a = p.parse_args()
 tf.logging.set_verbosity_error()
 r = random.Random(1)
@@ -71,6 +71,7 @@ for name, rows in groups.items():
     for line in rows:
         line = line.replace(b"\n", b" ").rstrip(b"\r")
         lines.append(line); group_of.append(name)
+lines, group_of = lines[:: a.every], group_of[:: a.every]
 print(f"{len(lines)} lines, {sum(map(len, lines)) / 1e6:.1f} MB: " + ", ".join(f"{len(v)} {k}" for k, v in groups.items()))
 
 # ---- what a line's characters are, and the byte where each begins

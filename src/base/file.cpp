@@ -16,13 +16,6 @@
 namespace lyceum {
 namespace {
 
-struct Descriptor {
-  int value;
-  ~Descriptor() {
-    if (value >= 0) ::close(value);
-  }
-};
-
 [[noreturn]] void fail_errno(const std::filesystem::path& path, const char* doing) {
   const int error = errno;
   fail(Errc::kIo, "{}: cannot {}: {}", path.string(), doing, std::strerror(error));
@@ -45,6 +38,11 @@ int open_for_reading(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+void Descriptor::close() noexcept {
+  if (value >= 0) ::close(value);
+  value = -1;
+}
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
   const Descriptor file{open_for_reading(path)};

@@ -11,6 +11,17 @@
 
 namespace lyceum {
 
+// A descriptor of the system that is closed when its owner goes, also when a constructor throws half-way. A lock goes with it.
+struct Descriptor {
+  int value = -1;
+  Descriptor() = default;
+  explicit Descriptor(int descriptor) : value(descriptor) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { close(); }
+  void close() noexcept;
+};
+
 // A file mapped read-only for as long as somebody holds it. An empty file maps to an empty span.
 // Only regular files: a pipe, a device or a folder is Errc::kIo with its name.
 class MappedFile {

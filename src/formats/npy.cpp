@@ -202,52 +202,45 @@ NpyRowWriter::NpyRowWriter(std::filesystem::path path, std::int64_t width, bool 
   std::string head = fmt::format("lyceum rows 1 {} {:016x} {}", width, hash_of(identity), identity);  // long ones are cut
   head.resize(kHeaderBytes - 1, ' ');
   head += "\n";
-  descriptor_ = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail_errno(part_, "open it");
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {  // gone with the descriptor, also when the process is killed
-    ::close(descriptor_);
+  descriptor_.value = ::open(part_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_.value < 0) fail_errno(part_, "open it");
+  if (::flock(descriptor_.value, LOCK_EX | LOCK_NB) != 0)  // gone with the descriptor, also when the process is killed
     fail(Errc::kIo, "{}: another process is writing to it. Fix: wait for it to end.", part_.string());
-  }
   struct stat info {};
-  if (::fstat(descriptor_, &info) != 0) fail_errno(part_, "read its size");
+  if (::fstat(descriptor_.value, &info) != 0) fail_errno(part_, "read its size");
   if (resume && info.st_size >= static_cast<off_t>(kHeaderBytes)) {
     std::string found(kHeaderBytes, '\0');
-    if (::pread(descriptor_, found.data(), kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes)) fail_errno(part_, "read it");
+    if (::pread(descriptor_.value, found.data(), kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes)) fail_errno(part_, "read it");
     const auto row_bytes = static_cast<off_t>(width * 4);
     rows_ = (info.st_size - static_cast<off_t>(kHeaderBytes)) / row_bytes;
     // killed between the last row and the rename: complete, and only the name is missing
     if (found != head && found != header_text("<f4", std::to_string(rows_) + ", " + std::to_string(width)))
       fail(Errc::kData, "{}: was begun with another model or other options ('{}'). Fix: without --resume it is written anew.", part_.string(),
            found.substr(0, found.find_last_not_of(" \n") + 1));
-    if (::ftruncate(descriptor_, static_cast<off_t>(kHeaderBytes) + rows_ * row_bytes) != 0) fail_errno(part_, "cut it");
-    if (::lseek(descriptor_, 0, SEEK_END) < 0) fail_errno(part_, "seek in it");
+    if (::ftruncate(descriptor_.value, static_cast<off_t>(kHeaderBytes) + rows_ * row_bytes) != 0) fail_errno(part_, "cut it");
+    if (::lseek(descriptor_.value, 0, SEEK_END) < 0) fail_errno(part_, "seek in it");
     return;
   }
-  if (::ftruncate(descriptor_, 0) != 0) fail_errno(part_, "empty it");
-  write_all(descriptor_, head.data(), head.size(), part_);
-}
-
-NpyRowWriter::~NpyRowWriter() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (::ftruncate(descriptor_.value, 0) != 0) fail_errno(part_, "empty it");
+  write_all(descriptor_.value, head.data(), head.size(), part_);
 }
 
 void NpyRowWriter::append(const float* rows, std::int64_t count) {
-  write_all(descriptor_, rows, static_cast<std::size_t>(count * width_) * sizeof(float), part_);
+  write_all(descriptor_.value, rows, static_cast<std::size_t>(count * width_) * sizeof(float), part_);
   rows_ += count;
 }
 
 void NpyRowWriter::flush() {
-  if (::fsync(descriptor_) != 0) fail_errno(part_, "flush it to the disk");
+  if (::fsync(descriptor_.value) != 0) fail_errno(part_, "flush it to the disk");
 }
 
 void NpyRowWriter::finish() {
   flush();  // the rows before the header that promises them
   const std::string header = header_text("<f4", std::to_string(rows_) + ", " + std::to_string(width_));
-  if (::pwrite(descriptor_, header.data(), header.size(), 0) != static_cast<ssize_t>(header.size())) fail_errno(part_, "write its header");
+  if (::pwrite(descriptor_.value, header.data(), header.size(), 0) != static_cast<ssize_t>(header.size())) fail_errno(part_, "write its header");
   flush();
   if (::rename(part_.c_str(), path_.c_str()) != 0) fail_errno(path_, "put the finished file in place");
-  ::close(descriptor_);
-  descriptor_ = -1;
+  descriptor_.close();
 }
 
 }  // namespace lyceum

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/file.h"
 #include "tensor/tensor.h"
 
 namespace lyceum {
@@ -26,7 +27,6 @@ class NpyRowWriter {
  public:
   // `identity` names what the rows are made with: resuming with another is Errc::kData. Two writers of one file: Errc::kIo.
   NpyRowWriter(std::filesystem::path path, std::int64_t width, bool resume, const std::string& identity);
-  ~NpyRowWriter();
   NpyRowWriter(const NpyRowWriter&) = delete;
   NpyRowWriter& operator=(const NpyRowWriter&) = delete;
   std::int64_t rows() const noexcept { return rows_; }  // complete so far
@@ -37,7 +37,7 @@ class NpyRowWriter {
  private:
   std::filesystem::path path_, part_;
   std::int64_t width_, rows_ = 0;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 }  // namespace lyceum

@@ -183,7 +183,7 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
     seeds.emplace_back(loss->value, Tensor::full(loss->value.shape(), 1.0f));
   } else {
     for (const auto& [name, given] : cotangents) {
-      const auto output = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.name == name; });
+      const auto output = std::find_if(outputs.begin(), outputs.end(), [&name = name](const auto& o) { return o.name == name; });
       if (output == outputs.end()) fail(Errc::kData, "forward: 'cotangent.{}' names no output of {}", name, model.architecture());
       seeds.emplace_back(output->value, packed_cotangent(*output, given, tokens));
     }

@@ -12,7 +12,8 @@
 namespace lyceum {
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(LYCEUM_SOURCE_DIR) / "src/nn/golden/sentence_head";
+const std::filesystem::path kFolder =
+    std::filesystem::path(LYCEUM_SOURCE_DIR) / "src/nn/golden/sentence_head";
 
 class SentenceHeadGolden : public testing::Test {
  protected:
@@ -33,7 +34,9 @@ class SentenceHeadGolden : public testing::Test {
     p.modules = std::move(modules);
     return SentenceHead(folder_, p, 6)(golden_.at("hidden"), layout_, prompt);
   }
-  static SentenceModule pooling(std::vector<std::string> modes) { return {.kind = SentenceModule::Kind::kPooling, .modes = std::move(modes)}; }
+  static SentenceModule pooling(std::vector<std::string> modes) {
+    return {.kind = SentenceModule::Kind::kPooling, .modes = std::move(modes)};
+  }
 
   ModelFolder folder_;
   SentencePipeline pipeline_;
@@ -41,8 +44,12 @@ class SentenceHeadGolden : public testing::Test {
   SequenceLayout layout_;
 };
 
-const std::pair<const char*, const char*> kModes[] = {{"cls", "cls"}, {"max", "max"}, {"mean", "mean"}, {"mean_sqrt_len", "mean_sqrt_len_tokens"},
-                                                      {"weightedmean", "weightedmean"}, {"lasttoken", "lasttoken"}};
+const std::pair<const char*, const char*> kModes[] = {{"cls", "cls"},
+                                                      {"max", "max"},
+                                                      {"mean", "mean"},
+                                                      {"mean_sqrt_len", "mean_sqrt_len_tokens"},
+                                                      {"weightedmean", "weightedmean"},
+                                                      {"lasttoken", "lasttoken"}};
 
 TEST_F(SentenceHeadGolden, EveryPoolingModeAndAllTogether) {
   std::vector<std::string> all;
@@ -59,8 +66,10 @@ TEST_F(SentenceHeadGolden, EveryPoolingModeWithoutThePromptsTokens) {
     SentenceModule module = pooling({ours});
     module.include_prompt = false;
     const Tensor got = apply({module}, prompt);
-    const Tensor& want = golden_.at(std::string("no_prompt.") + theirs);  // without the sequence that is all prompt
-    for (std::int64_t i = 0; i < 3; ++i) expect_close(got.row_range(i + (i > 0), i + (i > 0) + 1), want.row_range(i, i + 1), ours);
+    const Tensor& want =
+        golden_.at(std::string("no_prompt.") + theirs);  // without the sequence that is all prompt
+    for (std::int64_t i = 0; i < 3; ++i)
+      expect_close(got.row_range(i + (i > 0), i + (i > 0) + 1), want.row_range(i, i + 1), ours);
   }
 }
 
@@ -74,7 +83,8 @@ TEST_F(SentenceHeadGolden, DenseWithEachOfItsActivations) {
 }
 
 TEST_F(SentenceHeadGolden, NormalizeAndTheWholeChainWithItsGradients) {
-  expect_close(apply({pooling({"mean"}), {.kind = SentenceModule::Kind::kNormalize}}), golden_.at("normalized"), "normalized");
+  expect_close(apply({pooling({"mean"}), {.kind = SentenceModule::Kind::kNormalize}}),
+               golden_.at("normalized"), "normalized");
   const SentenceHead head(folder_, pipeline_, 6);
   EXPECT_EQ(head.width(), 4);
   EXPECT_TRUE(head.is_normalized());
@@ -92,7 +102,8 @@ TEST_F(SentenceHeadGolden, NormalizeAndTheWholeChainWithItsGradients) {
   expect_close(gradients.take(hidden.variable()), golden_.at("chain.grad.hidden"), "hidden");
   ASSERT_EQ(head.parameters().size(), 2u);
   for (const WeightPtr& w : head.parameters())
-    expect_close(gradients.take(w->variable()), golden_.at("chain.grad." + w->name().substr(w->name().find('/') + 1)), w->name());
+    expect_close(gradients.take(w->variable()),
+                 golden_.at("chain.grad." + w->name().substr(w->name().find('/') + 1)), w->name());
 }
 
 }  // namespace

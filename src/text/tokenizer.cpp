@@ -154,7 +154,7 @@ bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool 
       return;
     }
     pieces.clear();
-    word_piece->split(word.bytes, word.chars, pieces);
+    model->split(word.bytes, word.chars, pieces);
     for (const Piece& piece : pieces)
       append_piece(piece.id, with_offsets ? word.begins[piece.begin] : 0, with_offsets ? word.ends[piece.end - 1] : 0, with_offsets, out);
     if (entry != nullptr && pieces.size() <= std::size(entry->ids)) {
@@ -256,12 +256,7 @@ void Tokenizer::Impl::encode_words(const Characters& text, bool with_offsets, En
       char_of.resize(bytes.size(), i);
     }
     parts.clear();
-    if (word_piece) {
-      word_piece->split(bytes, static_cast<std::int64_t>(piece.size()), parts);
-    } else {
-      const std::int32_t found = words.find(bytes);
-      if (found >= 0 || unknown >= 0) parts.push_back({found >= 0 ? found : unknown, 0, static_cast<std::uint32_t>(bytes.size())});
-    }
+    model->split(bytes, static_cast<std::int64_t>(piece.size()), parts);
     for (const Piece& part : parts)
       append_piece(part.id, piece[char_of[part.begin]].begin, piece[char_of[part.end - 1]].end, with_offsets, out);
   }

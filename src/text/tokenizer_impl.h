@@ -27,10 +27,7 @@ struct Tokenizer::Impl {
   AddedTokens raw, normalized;  // looked for before and after the normaliser
   NormalizerPtr normalizer;     // may be null
   PreTokenizerPtr pre_tokenizer;  // may be null
-  // The model: WordPiece, or whole words with an id each (WordLevel).
-  std::optional<WordPiece> word_piece;
-  TokenTable words;
-  std::int32_t unknown = -1;    // of WordLevel
+  TokenModelPtr model;
   PostProcessor post_processor;
   DecoderPtr decoder;           // may be null: tokens joined by spaces
   bool clean_up_spaces = false; // of the decoded text, as tokenizer_config.json may ask for

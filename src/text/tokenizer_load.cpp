@@ -215,7 +215,7 @@ void put_bert_pipeline(Impl& p, const std::map<std::int32_t, std::string>& vocab
                                 .handle_chinese_chars = options.chinese_chars,
                                 .strip_accents = options.strip_accents.value_or(options.lowercase),
                                 .lowercase = options.lowercase};
-  p.word_piece.emplace(by_token(vocabulary), "##", need(options.unknown), 100);
+  p.model = std::make_unique<WordPiece>(by_token(vocabulary), "##", need(options.unknown), 100);
   p.normalizer = bert_normalizer(o);
   p.pre_tokenizer = bert_pre_tokenizer();
   p.post_processor = bert_processor(need(options.classification), need(options.separator));
@@ -256,10 +256,10 @@ std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::str
     const std::string unknown = model.text("unk_token", "[UNK]");
     const std::int32_t id = id_of(vocabulary, unknown);
     if (id < 0) fail(Errc::kFormat, "{}: 'unk_token': found '{}', which is not in the vocabulary", model.where(), unknown);
-    p.word_piece.emplace(by_token(vocabulary), model.text("continuing_subword_prefix", "##"), id, model.integer("max_input_chars_per_word", 100, 0, 100000));
+    p.model = std::make_unique<WordPiece>(by_token(vocabulary), model.text("continuing_subword_prefix", "##"), id,
+                                          model.integer("max_input_chars_per_word", 100, 0, 100000));
   } else if (type == "WordLevel") {
-    for (const auto& [id, token] : vocabulary) p.words.insert(token, id);
-    p.unknown = id_of(vocabulary, model.text("unk_token", "<unk>"));
+    p.model = std::make_unique<WordLevel>(by_token(vocabulary), id_of(vocabulary, model.text("unk_token", "<unk>")));
   } else {
     unknown_type(model, type, "WordPiece, WordLevel");
   }
@@ -270,7 +270,7 @@ std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::str
   if (f.has("pre_tokenizer")) p.pre_tokenizer = parse_pre_tokenizer(f.object("pre_tokenizer"));
   if (f.has("post_processor")) p.post_processor = parse_post_processor(f.object("post_processor"));
   if (f.has("decoder")) p.decoder = parse_decoder(f.object("decoder"));
-  if (p.word_piece && normalizer_type == "BertNormalizer" && splitter_type == "BertPreTokenizer") p.scan = BertScan{bert_options(f.object("normalizer"))};
+  if (type == "WordPiece" && normalizer_type == "BertNormalizer" && splitter_type == "BertPreTokenizer") p.scan = BertScan{bert_options(f.object("normalizer"))};
   p.description = fmt::format("{}, {} tokens, normalizer {}, pre-tokenizer {}", type, vocabulary.size(),
                               normalizer_type.empty() ? "none" : normalizer_type, splitter_type.empty() ? "none" : splitter_type);
   return builder.build(vocabulary, what);

@@ -25,10 +25,14 @@ std::string shown(const Tokenizer& t, const std::vector<std::int32_t>& ids) {
   return out;
 }
 
-std::string pieces(const Tokenizer& t, const std::string& text) { return shown(t, t.encode(text, {.add_special = false}).ids); }
+std::string pieces(const Tokenizer& t, const std::string& text) {
+  return shown(t, t.encode(text, {.add_special = false}).ids);
+}
 
 // The toy vocabulary of the paper's own code, tokenization_test.py.
-constexpr const char* kToy = "[UNK]\n[CLS]\n[SEP]\nwant\n##want\n##ed\nwa\nun\nrunn\n##ing\n,\n[PAD]\n[MASK]\nhello\n!\nhow\nare\nyou\n?\n";
+constexpr const char* kToy =
+    "[UNK]\n[CLS]\n[SEP]\nwant\n##want\n##ed\nwa\nun\nrunn\n##ing\n,\n[PAD]\n[MASK]\nhello\n!"
+    "\nhow\nare\nyou\n?\n";
 
 TEST(Tokenizer, SplitsThePapersToyExamples) {
   const auto t = Tokenizer::from_vocabulary(kToy, "toy");
@@ -42,7 +46,8 @@ TEST(Tokenizer, SplitsThePapersToyExamples) {
 }
 
 TEST(Tokenizer, AWordOfMoreThanAHundredCharactersIsUnknown) {
-  const auto t = Tokenizer::from_vocabulary("[UNK]\n[CLS]\n[SEP]\n\u00E9\n##\u00E9\n", "toy", {.lowercase = false});
+  const auto t =
+      Tokenizer::from_vocabulary("[UNK]\n[CLS]\n[SEP]\n\u00E9\n##\u00E9\n", "toy", {.lowercase = false});
   std::string word;
   for (int i = 0; i < 100; ++i) word += "\u00E9";  // characters count, not their bytes
   EXPECT_EQ(t->encode(word, {.add_special = false}).ids.size(), 100u);
@@ -64,7 +69,8 @@ TEST(Tokenizer, EveryPipelineGivesTheReferencesIdsTypesOffsetsAndText) {
     for (const Json& c : pipeline["cases"]) {
       SCOPED_TRACE(pipeline["name"].get<std::string>() + ": " + c.dump().substr(0, 120));
       ++cases;
-      EncodeOptions o{.add_special = c.value("special", true), .with_offsets = true, .max_tokens = c.value("limit", 0)};
+      EncodeOptions o{
+          .add_special = c.value("special", true), .with_offsets = true, .max_tokens = c.value("limit", 0)};
       const std::string strategy = c.value("strategy", "longest_first"), text = c["text"];
       if (strategy == "only_first") o.truncation = Truncation::kOnlyFirst;
       if (strategy == "only_second") o.truncation = Truncation::kOnlySecond;
@@ -98,15 +104,18 @@ TEST(Tokenizer, TruncationThatLeavesNoRoomIsRefused) {
   EXPECT_EQ(code({.max_tokens = 5, .truncation = Truncation::kOnlyFirst}), Errc::kData);
   EXPECT_EQ(code({.max_tokens = 5, .truncation = Truncation::kOnlySecond}), Errc::kData);
   const Encoding cut = t->encode_pair("hello how", "are you", {.max_tokens = 6});
-  EXPECT_EQ(shown(*t, cut.ids), "[CLS] hello [SEP] are you [SEP]");  // of two equal ones the first is cut further
+  EXPECT_EQ(shown(*t, cut.ids),
+            "[CLS] hello [SEP] are you [SEP]");  // of two equal ones the first is cut further
   EXPECT_TRUE(cut.truncated);
   EXPECT_FALSE(t->encode_pair("hello how", "are you", {.max_tokens = 7}).truncated);
 }
 
 // --- two roads, one answer
 
-constexpr std::uint32_t kInteresting[] = {' ', '\t', 0xA0, 0x3000, '.', ',', '-', '\'', 0x0, 0x7F, 0xAD, 0x200B, 0x200D, 0xFEFF, 0xFFFD, 0x301, 0x327, 0x345, 0xE9, 0xC5,
-                                          0x130, 0x3A3, 0x1E9E, 0xFB01, 0xAC00, 0x1100, 0x4E00, 0x20000, 0x1F600, 0x2028, 0x0F71, 0x093C, '[', ']', '#'};
+constexpr std::uint32_t kInteresting[] = {
+    ' ',    '\t',   0xA0,   0x3000,  '.',     ',',    '-',    '\'',   0x0,   0x7F,  0xAD,   0x200B,
+    0x200D, 0xFEFF, 0xFFFD, 0x301,   0x327,   0x345,  0xE9,   0xC5,   0x130, 0x3A3, 0x1E9E, 0xFB01,
+    0xAC00, 0x1100, 0x4E00, 0x20000, 0x1F600, 0x2028, 0x0F71, 0x093C, '[',   ']',   '#'};
 
 std::string random_text(std::uint64_t seed) {
   Random random(seed);
@@ -125,9 +134,11 @@ std::string random_text(std::uint64_t seed) {
 // Letters and their continuations, so that words have many pieces.
 std::string letters() {
   std::string v = kToy;
-  for (char c = 'a'; c <= 'z'; ++c) v += std::string(1, c) + "\n##" + c + "\n" + std::string(1, static_cast<char>(c - 32)) + "\n";
+  for (char c = 'a'; c <= 'z'; ++c)
+    v += std::string(1, c) + "\n##" + c + "\n" + std::string(1, static_cast<char>(c - 32)) + "\n";
   for (const std::uint32_t c : kInteresting) {
-    if (c <= ' ' || c == ',' || c == 0xA0 || c == 0x3000 || c == 0x2028) continue;  // white space, and what the toy has
+    if (c <= ' ' || c == ',' || c == 0xA0 || c == 0x3000 || c == 0x2028)
+      continue;  // white space, and what the toy has
     std::string s;
     append_utf8(s, c);
     v += s + "\n##" + s + "\n";
@@ -138,12 +149,15 @@ std::string letters() {
 TEST(Tokenizer, TheFastPassEqualsThePlainRoadOnAnyText) {
   for (const bool lowercase : {true, false})
     for (const bool strip : {true, false}) {
-      const auto t = Tokenizer::from_vocabulary(letters(), "letters", {.lowercase = lowercase, .chinese_chars = strip, .strip_accents = strip});
+      const auto t = Tokenizer::from_vocabulary(
+          letters(), "letters", {.lowercase = lowercase, .chinese_chars = strip, .strip_accents = strip});
       for (std::uint64_t seed = 0; seed < 4000; ++seed) {
         const std::string text = random_text(seed);
-        const Encoding fast = t->encode(text, {.with_offsets = true}), plain = t->encode_plainly(text, {.with_offsets = true});
+        const Encoding fast = t->encode(text, {.with_offsets = true}),
+                       plain = t->encode_plainly(text, {.with_offsets = true});
         ASSERT_EQ(fast.ids, plain.ids) << "seed " << seed << " lowercase " << lowercase << " strip " << strip;
-        ASSERT_EQ(fast.offsets, plain.offsets) << "seed " << seed << " lowercase " << lowercase << " strip " << strip;
+        ASSERT_EQ(fast.offsets, plain.offsets)
+            << "seed " << seed << " lowercase " << lowercase << " strip " << strip;
       }
     }
 }
@@ -169,12 +183,16 @@ TEST(Tokenizer, ManyThreadsGiveWhatOneGives) {
 TEST(Tokenizer, SpecialTokensInTheTextAreTextWhenTheCallerSaysSo) {
   const auto t = Tokenizer::from_vocabulary(letters(), "letters");
   EXPECT_EQ(pieces(*t, "a[MASK]b"), "a [MASK] b");
-  EXPECT_EQ(shown(*t, t->encode("a[MASK]b", {.add_special = false, .parse_special = false}).ids), "a [ m ##a ##s ##k ] b");
+  EXPECT_EQ(shown(*t, t->encode("a[MASK]b", {.add_special = false, .parse_special = false}).ids),
+            "a [ m ##a ##s ##k ] b");
 }
 
 TEST(Tokenizer, OffsetsAreBytesOfTheTextAsItCame) {
   const auto t = Tokenizer::from_vocabulary(letters(), "letters");
-  const Encoding e = t->encode("\xFF" "a \xE2\x82 b", {.add_special = false, .with_offsets = true});  // two broken sequences, dropped
+  const Encoding e = t->encode(
+      "\xFF"
+      "a \xE2\x82 b",
+      {.add_special = false, .with_offsets = true});  // two broken sequences, dropped
   EXPECT_EQ(shown(*t, e.ids), "a b");
   EXPECT_EQ(e.offsets, (std::vector<TokenSpan>{{1, 2}, {6, 7}}));
 }
@@ -185,7 +203,8 @@ class Folder {
  public:
   explicit Folder(const std::vector<std::pair<std::string, std::string>>& files) {
     static int count = 0;
-    path_ = fs::temp_directory_path() / ("lyceum_tokenizer_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++));
+    path_ = fs::temp_directory_path() /
+            ("lyceum_tokenizer_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++));
     fs::create_directories(path_);
     for (const auto& [name, text] : files) std::ofstream(path_ / name, std::ios::binary) << text;
   }
@@ -193,7 +212,9 @@ class Folder {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }
-  std::shared_ptr<const Tokenizer> tokenizer() const { return Tokenizer::from_folder(ModelFolder::find(path_.string())); }
+  std::shared_ptr<const Tokenizer> tokenizer() const {
+    return Tokenizer::from_folder(ModelFolder::find(path_.string()));
+  }
 
  private:
   fs::path path_;
@@ -207,19 +228,38 @@ std::string cased_json() {
 
 TEST(Tokenizer, SettingsOfTheFolderStandOverTokenizerJsonForBertsClass) {
   const std::string bert = R"({"model_type":"bert"})", json = cased_json();
-  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json}}).tokenizer(), "Ab Hello"), "Ab [UNK]");  // as the file says
-  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer(), "Ab Hello"), "ab hello");
-  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json}, {"config.json", bert}, {"tokenizer_config.json", R"({"do_lower_case":false})"}}).tokenizer(), "Ab Hello"), "Ab Hello");
-  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json}, {"tokenizer_config.json", R"({"tokenizer_class":"BertTokenizerFast"})"}}).tokenizer(), "Ab Hello"), "ab hello");
-  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json}, {"config.json", bert}, {"tokenizer_config.json", R"({"tokenizer_class":"PreTrainedTokenizerFast"})"}}).tokenizer(), "Ab Hello"),
+  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json}}).tokenizer(), "Ab Hello"),
+            "Ab [UNK]");  // as the file says
+  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer(), "Ab Hello"),
+            "ab hello");
+  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json},
+                            {"config.json", bert},
+                            {"tokenizer_config.json", R"({"do_lower_case":false})"}})
+                        .tokenizer(),
+                   "Ab Hello"),
+            "Ab Hello");
+  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json},
+                            {"tokenizer_config.json", R"({"tokenizer_class":"BertTokenizerFast"})"}})
+                        .tokenizer(),
+                   "Ab Hello"),
+            "ab hello");
+  EXPECT_EQ(pieces(*Folder({{"tokenizer.json", json},
+                            {"config.json", bert},
+                            {"tokenizer_config.json", R"({"tokenizer_class":"PreTrainedTokenizerFast"})"}})
+                        .tokenizer(),
+                   "Ab Hello"),
             "Ab [UNK]");
-  EXPECT_EQ(shown(*Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer(), Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer()->encode("ab[SEP]").ids),
-            "[CLS] ab [SEP] [SEP]");  // the class's template and special tokens, which the file lacks
+  EXPECT_EQ(
+      shown(*Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer(),
+            Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer()->encode("ab[SEP]").ids),
+      "[CLS] ab [SEP] [SEP]");  // the class's template and special tokens, which the file lacks
 }
 
 TEST(Tokenizer, AVocabTxtTakesItsSettingsFromTokenizerConfig) {
   const std::string vocab = "[UNK]\n[CLS]\n[SEP]\nab\nAb\nAB\n\u00E9\ne\n\u00C9\n\u4F60\n##\u4F60\n";
-  const auto with = [&](const std::string& config, const std::string& text) { return pieces(*Folder({{"vocab.txt", vocab}, {"tokenizer_config.json", config}}).tokenizer(), text); };
+  const auto with = [&](const std::string& config, const std::string& text) {
+    return pieces(*Folder({{"vocab.txt", vocab}, {"tokenizer_config.json", config}}).tokenizer(), text);
+  };
   EXPECT_EQ(pieces(*Folder({{"vocab.txt", vocab}}).tokenizer(), "Ab \u00C9"), "ab e");
   EXPECT_EQ(with(R"({"do_lower_case":false})", "Ab \u00C9"), "Ab \u00C9");
   EXPECT_EQ(with(R"({"strip_accents":false})", "Ab \u00C9"), "ab \u00E9");
@@ -228,7 +268,10 @@ TEST(Tokenizer, AVocabTxtTakesItsSettingsFromTokenizerConfig) {
   EXPECT_EQ(with(R"({"tokenize_chinese_chars":false})", "\u4F60\u4F60"), "\u4F60 ##\u4F60");
   EXPECT_EQ(with(R"({"unk_token":{"content":"ab"}})", "zz"), "ab");
   // a new token takes the next id, whatever the file says; one of the vocabulary keeps its own
-  const Folder added({{"vocab.txt", vocab}, {"tokenizer_config.json", R"({"added_tokens_decoder":{"77":{"content":"<x>"},"78":{"content":"AB","single_word":true,"normalized":false}}})"}});
+  const Folder added(
+      {{"vocab.txt", vocab},
+       {"tokenizer_config.json",
+        R"({"added_tokens_decoder":{"77":{"content":"<x>"},"78":{"content":"AB","single_word":true,"normalized":false}}})"}});
   EXPECT_EQ(pieces(*added.tokenizer(), "a<x>ABAB AB"), "[UNK] <x> [UNK] AB");
   EXPECT_EQ(added.tokenizer()->id("<x>"), 11);
   EXPECT_EQ(added.tokenizer()->id("AB"), 5);
@@ -244,7 +287,11 @@ TEST(Tokenizer, DecodedTextIsCleanedWhenTheFolderAsksForIt) {
   const std::string vocab = "[UNK]\n[CLS]\n[SEP]\nit\n'\ns\nn\n.\n";
   const auto ids = Folder({{"vocab.txt", vocab}}).tokenizer()->encode("it ' s .").ids;
   EXPECT_EQ(Folder({{"vocab.txt", vocab}}).tokenizer()->decode(ids), "it ' s.");
-  EXPECT_EQ(Folder({{"vocab.txt", vocab}, {"tokenizer_config.json", R"({"clean_up_tokenization_spaces":true})"}}).tokenizer()->decode(ids), "it's.");
+  EXPECT_EQ(
+      Folder({{"vocab.txt", vocab}, {"tokenizer_config.json", R"({"clean_up_tokenization_spaces":true})"}})
+          .tokenizer()
+          ->decode(ids),
+      "it's.");
 }
 
 TEST(Tokenizer, WhatItDoesNotKnowIsNamed) {
@@ -258,13 +305,16 @@ TEST(Tokenizer, WhatItDoesNotKnowIsNamed) {
   };
   const std::string model = R"("model":{"type":"WordPiece","unk_token":"[UNK]","vocab":{"[UNK]":0}})";
   for (const char* key : {"normalizer", "pre_tokenizer", "post_processor", "decoder"})
-    EXPECT_NE(message(std::string("{\"") + key + R"(":{"type":"Nonsense"},)" + model + "}").find("Nonsense"), std::string::npos) << key;
+    EXPECT_NE(message(std::string("{\"") + key + R"(":{"type":"Nonsense"},)" + model + "}").find("Nonsense"),
+              std::string::npos)
+        << key;
   EXPECT_NE(message(R"({"model":{"type":"BPE","vocab":{}}})").find("BPE"), std::string::npos);
   EXPECT_NE(message(R"({"model":{"type":"WordPiece","vocab":{"a":0}}})").find("[UNK]"), std::string::npos);
   EXPECT_EQ(message("{" + model + "}"), "");
   EXPECT_THROW(Tokenizer::from_vocabulary("[UNK]\nab\n", "v"), Error);  // no [CLS]
   EXPECT_THROW(Tokenizer::from_vocabulary("", "v"), Error);
-  EXPECT_THROW(Tokenizer::from_json("{" + model + "}", "t.json")->decode(std::vector<std::int32_t>{1}), Error);
+  EXPECT_THROW(Tokenizer::from_json("{" + model + "}", "t.json")->decode(std::vector<std::int32_t>{1}),
+               Error);
 }
 
 }  // namespace

@@ -81,4 +81,13 @@ void WordPiece::split(std::string_view word, std::int64_t chars, std::vector<Pie
   }
 }
 
+WordLevel::WordLevel(const std::vector<std::pair<std::string, std::int32_t>>& vocabulary, std::int32_t unknown) : unknown_(unknown) {
+  for (const auto& [token, id] : vocabulary) words_.insert(token, id);
+}
+
+void WordLevel::split(std::string_view word, std::int64_t, std::vector<Piece>& out) const {
+  const std::int32_t found = words_.find(word);
+  if (found >= 0 || unknown_ >= 0) out.push_back({found >= 0 ? found : unknown_, 0, static_cast<std::uint32_t>(word.size())});
+}
+
 }  // namespace lyceum

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text/token_model.h"
+
 namespace lyceum {
 
 // Text to id, for many look-ups of byte ranges: open addressing over strings that stand one after another.
@@ -37,16 +39,11 @@ class TokenTable {
   std::size_t count_ = 0, longest_ = 0;
 };
 
-struct Piece {
-  std::int32_t id;
-  std::uint32_t begin, end;  // bytes of the normalised word
-};
-
-class WordPiece {
+class WordPiece final : public TokenModel {
  public:
   WordPiece(std::vector<std::pair<std::string, std::int32_t>> vocabulary, std::string prefix, std::int32_t unknown, std::int64_t max_chars);
   // Appends the pieces of a word of `chars` characters; a word that cannot be covered, or is longer than max_chars, is one unknown piece.
-  void split(std::string_view word, std::int64_t chars, std::vector<Piece>& out) const;
+  void split(std::string_view word, std::int64_t chars, std::vector<Piece>& out) const override;
   const std::string& prefix() const noexcept { return prefix_; }
 
  private:
@@ -54,6 +51,17 @@ class WordPiece {
   std::string prefix_;
   std::int32_t unknown_;
   std::int64_t max_chars_;
+};
+
+// Whole words with an id each; an unknown word is `unknown`, or nothing when that is -1.
+class WordLevel final : public TokenModel {
+ public:
+  WordLevel(const std::vector<std::pair<std::string, std::int32_t>>& vocabulary, std::int32_t unknown);
+  void split(std::string_view word, std::int64_t chars, std::vector<Piece>& out) const override;
+
+ private:
+  TokenTable words_;
+  std::int32_t unknown_;
 };
 
 }  // namespace lyceum

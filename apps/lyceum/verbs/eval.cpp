@@ -1,6 +1,7 @@
 // eval: a model's scores on data folders.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -29,6 +30,15 @@ void show(const Score& s, std::size_t task_width, bool json) {
                        {"examples", s.examples}});  // NaN is null
   print_line(fmt::format("{:<{}}  {:<6} {:<20} {:>9}  {:>8}", s.task, task_width, s.split, s.metric,
                          std::isnan(s.value) ? "undefined" : fmt::format("{:.4f}", s.value), s.examples));
+}
+
+// CLI11's own check names the whole range of double.
+std::string wrong_c(const std::string& text) {
+  double c = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), c);
+  const bool is_number = error == std::errc() && stop == text.data() + text.size();
+  return is_number && c > 0 && std::isfinite(c) ? ""
+                                                : fmt::format("found '{}', expected a number above 0", text);
 }
 
 void run(const Options& o, const Common& common) {
@@ -72,7 +82,8 @@ void add_eval(CLI::App& app) {
   verb->add_option("model", o->model, "A folder, a file or a name")->required();
   verb->add_option("--tasks,-t", o->tasks,
                    "Names of data folders, with commas between; without it, what is there is listed")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   verb->add_option(
           "--data,-d", o->data,
           "The folder that the tasks lie in, at any depth to four (default: $LYCEUM_DATA, else here)")
@@ -88,7 +99,8 @@ void add_eval(CLI::App& app) {
                    "Classification: C of the logistic probe; several, with commas between: the best on the "
                    "valid split")
       ->delimiter(',')
-      ->check(CLI::Range(1e-12, 1e12))
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(wrong_c, "NUMBER > 0"))
       ->capture_default_str();
   verb->add_option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts, before every text");
   verb->add_option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")

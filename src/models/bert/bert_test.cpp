@@ -1,13 +1,13 @@
 #include "models/bert/bert.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -21,7 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 const fs::path kGolden = fs::path(LYCEUM_SOURCE_DIR) / "src/models/bert/golden";
-constexpr const char* kFolders[] = {"body", "masked_lm", "pretraining_2018", "classifier", "tagger", "answering"};
+constexpr const char* kFolders[] = {"body",       "masked_lm", "pretraining_2018",
+                                    "classifier", "tagger",    "answering"};
 
 struct Case {
   NamedTensors inputs, outputs;
@@ -38,7 +39,9 @@ Case read_case(const std::string& name) {
   return c;
 }
 
-std::unique_ptr<Model> load(const fs::path& folder) { return load_model(ModelFolder::find(folder.string())).model; }
+std::unique_ptr<Model> load(const fs::path& folder) {
+  return load_model(ModelFolder::find(folder.string())).model;
+}
 std::unique_ptr<Model> load_golden(const std::string& name) { return load(kGolden / name); }
 
 double largest(const Tensor& t) {
@@ -57,8 +60,9 @@ double difference(const Tensor& a, const Tensor& b) {
   return most;
 }
 
-// Chains of at most 19 products and sums, through two layers and back: some ten roundings of 2^-24 in a row, each against the
-// tensor's largest value, and norms that divide small differences: 2e-5 is what both implementations' own errors allow.
+// Chains of at most 19 products and sums, through two layers and back: some ten roundings of 2^-24 in a row,
+// each against the tensor's largest value, and norms that divide small differences: 2e-5 is what both
+// implementations' own errors allow.
 constexpr double kRelative = 2e-5;
 
 TEST(Bert, OutputsLossAndEveryGradientAreTheReferences) {
@@ -75,7 +79,8 @@ TEST(Bert, OutputsLossAndEveryGradientAreTheReferences) {
     for (const auto& [name, want] : c.outputs) {
       ASSERT_TRUE(got.contains(name)) << name;
       EXPECT_EQ(got.at(name).shape(), want.shape()) << name;
-      // A key's bias, a span head's bias and the norm before it shift a softmax, which ignores shifts: their gradients are rounding noise.
+      // A key's bias, a span head's bias and the norm before it shift a softmax, which ignores shifts: their
+      // gradients are rounding noise.
       const bool noise = largest(want) < 1e-5 * most;
       EXPECT_LE(difference(got.at(name), want), kRelative * (noise ? most : largest(want))) << name;
     }
@@ -100,14 +105,16 @@ TEST(Bert, PaddingChangesNoBitOfOutputsAndGradients) {
     const NamedTensors narrow = forward(*model, c.inputs, {.backward = true});
     NamedTensors inputs = c.inputs;
     for (auto& [name, tensor] : inputs)
-      if (tensor.shape().dims() == 2) tensor = widened(tensor, 5, name == "labels" ? -100 : name == "input_ids" ? 7 : 0);
+      if (tensor.shape().dims() == 2)
+        tensor = widened(tensor, 5, name == "labels" ? -100 : name == "input_ids" ? 7 : 0);
     const NamedTensors wide = forward(*model, inputs, {.backward = true});
     for (const auto& [name, want] : narrow) {
       Tensor got = wide.at(name);
       if (got.shape().dims() == 3) {  // [B, T + 5, F]
         for (std::int64_t b = 0; b < got.dim(0); ++b)
-          EXPECT_EQ(check::same_bits(got.row_range(b, b + 1).reshaped({got.dim(1), got.dim(2)}).row_range(0, want.dim(1)),
-                                     want.row_range(b, b + 1).reshaped({want.dim(1), want.dim(2)})),
+          EXPECT_EQ(check::same_bits(
+                        got.row_range(b, b + 1).reshaped({got.dim(1), got.dim(2)}).row_range(0, want.dim(1)),
+                        want.row_range(b, b + 1).reshaped({want.dim(1), want.dim(2)})),
                     "")
               << name;
       } else {
@@ -145,7 +152,10 @@ TEST(Bert, ARowAloneGivesTheBitsItHasInABatchOfAnyOrder) {
       const NamedTensors alone = forward(*model, one);
       for (const auto& [name, tensor] : all) {
         EXPECT_EQ(check::same_bits(alone.at(name), tensor.row_range(r, r + 1)), "") << name << " row " << r;
-        EXPECT_EQ(check::same_bits(backwards.at(name).row_range(rows - 1 - r, rows - r), tensor.row_range(r, r + 1)), "") << name << " row " << r;
+        EXPECT_EQ(check::same_bits(backwards.at(name).row_range(rows - 1 - r, rows - r),
+                                   tensor.row_range(r, r + 1)),
+                  "")
+            << name << " row " << r;
       }
     }
   }
@@ -156,7 +166,8 @@ TEST(Bert, ThreadsAndInstructionSetsChangeNoBitOfOutputsAndGradients) {
     const Case c = read_case(folder);
     EXPECT_EQ(check::same_bits_everywhere([&] {
                 std::vector<Tensor> out;
-                for (const auto& [name, tensor] : forward(*load_golden(folder), c.inputs, {.backward = true})) out.push_back(tensor);
+                for (const auto& [name, tensor] : forward(*load_golden(folder), c.inputs, {.backward = true}))
+                  out.push_back(tensor);
                 return out;
               }),
               "")
@@ -169,7 +180,8 @@ TEST(Bert, PositionsThatAreGivenCountAndThePlaceInTheRowIsTheirDefault) {
   NamedTensors inputs = tokens_only(read_case("masked_lm").inputs);
   const Tensor plain = forward(*model, inputs).at("last_hidden_state");
   Tensor positions = Tensor::empty(inputs.at("input_ids").shape(), DType::kI64);
-  for (std::int64_t i = 0; i < positions.elements(); ++i) positions.mutable_data<std::int64_t>()[i] = i % positions.dim(1);
+  for (std::int64_t i = 0; i < positions.elements(); ++i)
+    positions.mutable_data<std::int64_t>()[i] = i % positions.dim(1);
   inputs["position_ids"] = positions;
   EXPECT_EQ(check::same_bits(forward(*model, inputs).at("last_hidden_state"), plain), "");
   positions.mutable_data<std::int64_t>()[0] = 15;
@@ -186,8 +198,10 @@ TEST(Bert, ARowWithoutATokenGivesZerosAndItsLabelDoesNotCount) {
     Tensor mask = all.at("attention_mask").clone();
     std::fill_n(mask.mutable_row<std::int64_t>(2), mask.cols(), 0);
     all["attention_mask"] = mask;
-    const NamedTensors three = forward(*model, all, {.backward = true}), rest = forward(*model, two, {.backward = true});
-    for (const char* name : {"last_hidden_state", "logits"}) EXPECT_EQ(largest(three.at(name).row_range(2, 3)), 0.0) << name;
+    const NamedTensors three = forward(*model, all, {.backward = true}),
+                       rest = forward(*model, two, {.backward = true});
+    for (const char* name : {"last_hidden_state", "logits"})
+      EXPECT_EQ(largest(three.at(name).row_range(2, 3)), 0.0) << name;
     EXPECT_GT(largest(three.at("logits")), 0.0);
     for (const auto& [name, tensor] : rest) {
       if (name != "loss" && !name.starts_with("grad.")) continue;
@@ -204,12 +218,16 @@ TEST(Bert, ThePaddingIdsRowGetsItsGradientFromTheTiedDecoderOnly) {
   ids.mutable_data<std::int64_t>()[0] = 4;
   inputs["input_ids"] = ids;
   inputs["cotangent.last_hidden_state"] = check::random_tensor({3, 9, 9}, 5);
-  const Tensor body = forward(*model, inputs, {.backward = true}).at("grad.bert.embeddings.word_embeddings.weight");
+  const Tensor body =
+      forward(*model, inputs, {.backward = true}).at("grad.bert.embeddings.word_embeddings.weight");
   EXPECT_EQ(largest(body.row_range(4, 5)), 0.0);
   EXPECT_GT(largest(body), 0.0);
   inputs.erase("cotangent.last_hidden_state");
   inputs["cotangent.logits"] = check::random_tensor({3, 9, 19}, 6);
-  EXPECT_GT(largest(forward(*model, inputs, {.backward = true}).at("grad.bert.embeddings.word_embeddings.weight").row_range(4, 5)), 0.0);
+  EXPECT_GT(largest(forward(*model, inputs, {.backward = true})
+                        .at("grad.bert.embeddings.word_embeddings.weight")
+                        .row_range(4, 5)),
+            0.0);
 }
 
 // --- files
@@ -217,9 +235,11 @@ TEST(Bert, ThePaddingIdsRowGetsItsGradientFromTheTiedDecoderOnly) {
 // A folder of its own with a golden's configuration and changed tensors.
 class Folder {
  public:
-  Folder(const std::string& golden, const std::function<void(NamedTensors&)>& change, const std::function<void(std::string&)>& config = {}) {
+  Folder(const std::string& golden, const std::function<void(NamedTensors&)>& change,
+         const std::function<void(std::string&)>& config = {}) {
     static int count = 0;
-    path_ = fs::temp_directory_path() / ("lyceum_bert_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++));
+    path_ = fs::temp_directory_path() /
+            ("lyceum_bert_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++));
     fs::create_directories(path_);
     std::ifstream in(kGolden / golden / "config.json");
     std::string text(std::istreambuf_iterator<char>(in), {});
@@ -260,9 +280,11 @@ TEST(Bert, ADecoderThatEqualsTheWordEmbeddingsIsTiedAndAnotherIsNot) {
   const Folder twice("masked_lm", [](NamedTensors& t) { t[kDecoder] = t[kWord].clone(); });
   const NamedTensors same = forward(*twice.model(), inputs, {.backward = true});
   EXPECT_EQ(gradients(same), gradients(plain));
-  EXPECT_EQ(check::same_bits(same.at(std::string("grad.") + kWord), plain.at(std::string("grad.") + kWord)), "");
+  EXPECT_EQ(check::same_bits(same.at(std::string("grad.") + kWord), plain.at(std::string("grad.") + kWord)),
+            "");
 
-  const Folder other("masked_lm", [](NamedTensors& t) { t[kDecoder] = check::random_tensor(t[kWord].shape(), 3); });
+  const Folder other("masked_lm",
+                     [](NamedTensors& t) { t[kDecoder] = check::random_tensor(t[kWord].shape(), 3); });
   const NamedTensors untied = forward(*other.model(), inputs, {.backward = true});
   EXPECT_EQ(gradients(untied), gradients(plain) + 1);
   EXPECT_GT(difference(untied.at("logits"), plain.at("logits")), 0.1);
@@ -273,7 +295,9 @@ TEST(Bert, ADecoderThatEqualsTheWordEmbeddingsIsTiedAndAnotherIsNot) {
   });
   const NamedTensors swapped = forward(*only.model(), inputs, {.backward = true});
   EXPECT_EQ(check::same_bits(swapped.at("logits"), plain.at("logits")), "");
-  EXPECT_EQ(check::same_bits(swapped.at(std::string("grad.") + kDecoder), plain.at(std::string("grad.") + kWord)), "");
+  EXPECT_EQ(
+      check::same_bits(swapped.at(std::string("grad.") + kDecoder), plain.at(std::string("grad.") + kWord)),
+      "");
 }
 
 Errc code_of(const std::function<void()>& f, std::string* message = nullptr) {
@@ -288,14 +312,18 @@ Errc code_of(const std::function<void()>& f, std::string* message = nullptr) {
 }
 
 TEST(Bert, AnUntiedHeadNeedsAMatrixOfItsOwn) {
-  const Folder folder("masked_lm", [](NamedTensors&) {}, [](std::string& c) { replace(c, "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false"); });
+  const Folder folder(
+      "masked_lm", [](NamedTensors&) {},
+      [](std::string& c) { replace(c, "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false"); });
   std::string message;
   EXPECT_EQ(code_of([&] { folder.model(); }, &message), Errc::kData);
   EXPECT_NE(message.find(kDecoder), std::string::npos) << message;
 }
 
 TEST(Bert, WhatTheFileHasBesidesIsListedAndWhatItLacksIsNamed) {
-  const Folder more("tagger", [](NamedTensors& t) { t["bert.pooler.dense.weight"] = check::random_tensor({2, 2}, 1); });
+  const Folder more("tagger", [](NamedTensors& t) {
+    t["bert.pooler.dense.weight"] = check::random_tensor({2, 2}, 1);
+  });
   EXPECT_EQ(load_model(more.folder()).unused, std::vector<std::string>{"bert.pooler.dense.weight"});
   const Folder less("tagger", [](NamedTensors& t) { t.erase("classifier.bias"); });
   std::string message;
@@ -306,7 +334,9 @@ TEST(Bert, WhatTheFileHasBesidesIsListedAndWhatItLacksIsNamed) {
 TEST(Bert, ABodyWithoutAPoolerGivesNoPoolerOutput) {
   const NamedTensors inputs = tokens_only(read_case("body").inputs);
   EXPECT_TRUE(forward(*load_golden("body"), inputs).contains("pooler_output"));
-  const Folder folder("body", [](NamedTensors& t) { std::erase_if(t, [](const auto& x) { return x.first.starts_with("pooler"); }); });
+  const Folder folder("body", [](NamedTensors& t) {
+    std::erase_if(t, [](const auto& x) { return x.first.starts_with("pooler"); });
+  });
   EXPECT_FALSE(forward(*folder.model(), inputs).contains("pooler_output"));
 }
 
@@ -317,13 +347,20 @@ TEST(Bert, IsFoundByItsTypeOrByItsClassAndOthersAreListed) {
   const auto bert = std::find_if(all.begin(), all.end(), [](const Family& f) { return f.name == "bert"; });
   ASSERT_NE(bert, all.end());
   const auto changed = [](const std::string& from, const std::string& to) {
-    return Folder("tagger", [](NamedTensors&) {}, [=](std::string& c) { replace(c, from, to); });
+    return Folder(
+        "tagger", [](NamedTensors&) {}, [=](std::string& c) { replace(c, from, to); });
   };
-  EXPECT_EQ(changed("\"model_type\": \"bert\"", "\"x\": 1").model()->architecture(), "BertForTokenClassification");
+  EXPECT_EQ(changed("\"model_type\": \"bert\"", "\"x\": 1").model()->architecture(),
+            "BertForTokenClassification");
   std::string message;
-  EXPECT_EQ(code_of([&] { changed("BertForTokenClassification", "BertForMultipleChoice").model(); }, &message), Errc::kUnsupported);
-  for (const std::string& name : bert->architectures) EXPECT_NE(message.find(name), std::string::npos) << message;
-  EXPECT_EQ(code_of([&] { changed("\"model_type\": \"bert\"", "\"model_type\": \"nonsense\"").model(); }, &message), Errc::kUnsupported);
+  EXPECT_EQ(
+      code_of([&] { changed("BertForTokenClassification", "BertForMultipleChoice").model(); }, &message),
+      Errc::kUnsupported);
+  for (const std::string& name : bert->architectures)
+    EXPECT_NE(message.find(name), std::string::npos) << message;
+  EXPECT_EQ(
+      code_of([&] { changed("\"model_type\": \"bert\"", "\"model_type\": \"nonsense\"").model(); }, &message),
+      Errc::kUnsupported);
   EXPECT_NE(message.find("nonsense"), std::string::npos) << message;
   EXPECT_NE(message.find("bert"), std::string::npos) << message;
 }
@@ -332,10 +369,13 @@ TEST(Bert, ConfigurationsOfOtherModelsAreRefusedAndMissingKeysHaveDefaults) {
   EXPECT_EQ(bert_config("{}", "x").width, 768);
   EXPECT_EQ(bert_config("{}", "x").padding_id, 0);
   EXPECT_EQ(bert_config(R"({"pad_token_id":null})", "x").padding_id, -1);
-  EXPECT_EQ(bert_config(R"({"pad_token_id":-1,"vocab_size":30})", "x").padding_id, 29);  // R: counted from the end
-  for (const char* json : {R"({"hidden_act":"quick_gelu"})", R"({"is_decoder":true})", R"({"position_embedding_type":"relative_key"})"})
+  EXPECT_EQ(bert_config(R"({"pad_token_id":-1,"vocab_size":30})", "x").padding_id,
+            29);  // R: counted from the end
+  for (const char* json : {R"({"hidden_act":"quick_gelu"})", R"({"is_decoder":true})",
+                           R"({"position_embedding_type":"relative_key"})"})
     EXPECT_EQ(code_of([&] { bert_config(json, "x"); }), Errc::kUnsupported) << json;
-  for (const char* json : {R"({"hidden_size":10,"num_attention_heads":3})", R"({"problem_type":"x"})", R"({"layer_norm_eps":"small"})"})
+  for (const char* json : {R"({"hidden_size":10,"num_attention_heads":3})", R"({"problem_type":"x"})",
+                           R"({"layer_norm_eps":"small"})"})
     EXPECT_EQ(code_of([&] { bert_config(json, "x"); }), Errc::kFormat) << json;
 }
 

@@ -90,7 +90,7 @@ TEST(Activation, NamesAreThoseOfConfigurations) {
   EXPECT_EQ(activation_from_name("linear"), Activation::kNone);
   EXPECT_EQ(
       check::message_of(Errc::kUnsupported, [] { activation_from_name("mish"); }),
-      "activation: found 'mish', expected one of: gelu, gelu_python, gelu_new, gelu_pytorch_tanh, gelu_fast, "
+      "activation: found 'mish', expected one of: gelu, gelu_python, gelu_new, gelu_pytorch_tanh, gelu_fast, gelu_accurate, gelu_python_tanh, "
       "relu, silu, swish, tanh, sigmoid, linear");
 }
 

@@ -41,6 +41,9 @@ AttentionShape attention_shape(const Shape& q, const Shape& k, const Shape& v, c
   if (spec.relative_bias.defined()) {
     d.bind("relative_bias", spec.relative_bias.shape(), "H D");
     if (d['D'] % 2 == 0) fail(Errc::kData, "attention: relative_bias has {} columns, expected an odd number", d['D']);
+    // F64 is the gradient check's; the kernels read F32 only
+    if (const DType type = spec.relative_bias.dtype(); type != DType::kF32 && type != DType::kF64)
+      fail(Errc::kData, "attention: relative_bias is {}, expected F32. Fix: widen it (Weight::f32)", dtype_name(type));
   }
   if (!spec.prefix.empty()) d.bind("prefix", Shape{static_cast<std::int64_t>(spec.prefix.size())}, "B");
   if (spec.left < 0 || spec.right < 0) fail(Errc::kData, "attention: found a window of -{} to +{}, expected 0 or more", spec.left, spec.right);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "check/gradcheck.h"
 #include "ops/columns/columns.h"
+#include "ops/rows/rows.h"
 #include "tensor/tape.h"
 
 namespace lyceum {
@@ -135,6 +136,21 @@ TEST(Attention, APagedCacheGivesTheBitsOfPackedKeys) {
   EXPECT_EQ(check::same_bits(attention(q, cache, queries, keys, spec), attention(q, k, v, queries, keys, spec)), "");
 }
 
+// Cross-attention in beam search: three beams of one source are three query rows over keys that stand there once.
+TEST(Attention, BeamsAsRowsOfOneSourceGiveTheBitsOfRepeatedKeys) {
+  const std::int64_t sources[] = {70, 5}, rows[] = {3, 3}, repeated[] = {70, 70, 70, 5, 5, 5}, ones[] = {1, 1, 1, 1, 1, 1};
+  const SequenceLayout keys = SequenceLayout::from_lengths(sources), copies = SequenceLayout::from_lengths(repeated);
+  const Tensor q = random_tensor({6, 32}, 1), k = random_tensor({75, 32}, 2), v = random_tensor({75, 32}, 3);
+  std::vector<std::int64_t> index;
+  for (std::int64_t s = 0; s < 2; ++s)
+    for (int beam = 0; beam < 3; ++beam)
+      for (std::int64_t j = keys.begin(s); j < keys.end(s); ++j) index.push_back(j);
+  const AttentionSpec spec{.heads = 2};
+  const Tensor once = attention(q, k, v, SequenceLayout::from_lengths(rows), keys, spec);
+  const Tensor each = attention(q, gather_rows(k, index), gather_rows(v, index), SequenceLayout::from_lengths(ones), copies, spec);
+  EXPECT_EQ(once.values<float>(), each.values<float>());
+}
+
 TEST(Attention, QueriesThatSeeNothingGiveZerosAndNaNStays) {
   const std::int64_t more[] = {4}, fewer[] = {2};
   const SequenceLayout queries = SequenceLayout::from_lengths(more), keys = SequenceLayout::from_lengths(fewer);
@@ -178,6 +194,19 @@ TEST(Attention, SaysWhatDoesNotFit) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::kData);
     EXPECT_STREQ(error.what(), "attention: q is [4, 9], expected [tokens, 2 heads times their width]");
+  }
+}
+
+TEST(Attention, RefusesABiasInHalfPrecisionInsteadOfLeavingItOut) {
+  const std::int64_t lengths[] = {4};
+  const SequenceLayout layout = SequenceLayout::from_lengths(lengths);
+  const Tensor q = random_tensor({4, 8}, 1);
+  try {
+    attention(q, q, q, layout, layout, {.relative_bias = Tensor::zeros({1, 3}, DType::kBF16)});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::kData);
+    EXPECT_STREQ(error.what(), "attention: relative_bias is BF16, expected F32. Fix: widen it (Weight::f32)");
   }
 }
 

@@ -12,10 +12,10 @@ namespace lyceum {
 enum class PoolingMode { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLastToken };
 
 // x [T, C] -> [B, C]. With n tokens that count (all but the first skip[s], the tokens of a prompt; skip may be empty):
-//   cls: the first token that counts   last: its last token   max: over tokens
+//   cls: the first token that counts, or the first of all when none does   last: the last token   max: over tokens
 //   mean: sum / n   mean_sqrt_length: sum / sqrt(n)   weighted_mean: sum of i y_i / sum of i, i the place 1, 2, ... in
 //   the whole sequence
-// A sequence in which nothing counts gives zeros. Tokens are added in order: the bits do not depend on the batch. Of equal
+// Otherwise a sequence in which nothing counts gives zeros. Tokens are added in order: the bits do not depend on the batch. Of equal
 // largest values the first gets max's gradient. Throws Errc::kData for another number of tokens or of skips, or a negative one.
 Tensor pool(const Tensor& x, const SequenceLayout& layout, PoolingMode mode, std::span<const std::int64_t> skip = {});
 

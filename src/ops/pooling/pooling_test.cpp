@@ -23,7 +23,7 @@ double pooled(const Tensor& x, const SequenceLayout& layout, PoolingMode mode, s
   const std::int64_t length = layout.length(s);
   const auto value = [&](std::int64_t i) { return check::at(x, (layout.begin(s) + i) * x.cols() + c); };
   if (length == 0) return 0;
-  if (mode == PoolingMode::kCls) return value(0);
+  if (mode == PoolingMode::kCls) return value(skip < length ? skip : 0);
   if (mode == PoolingMode::kLastToken) return value(length - 1);
   if (skip >= length) return 0;
   double sum = 0, places = 0, most = -HUGE_VAL;

@@ -17,7 +17,9 @@ const std::filesystem::path kGolden = std::filesystem::path(LYCEUM_SOURCE_DIR) /
 // sentence-transformers made them: golden/make_golden.py, MADE_WITH.txt.
 Json expected() { return read_json(kGolden / "expected.json"); }
 std::vector<std::string> texts() { return expected()["texts"].get<std::vector<std::string>>(); }
-std::shared_ptr<const Embedder> load(const EmbedderOptions& options = {}) { return Embedder::load((kGolden / "tiny_sentence_model").string(), options); }
+std::shared_ptr<const Embedder> load(const EmbedderOptions& options = {}) {
+  return Embedder::load((kGolden / "tiny_sentence_model").string(), options);
+}
 
 // Unit vectors of 8 values behind one layer of width 12: some ten roundings of 2^-24.
 constexpr double kTolerance = 3e-6;
@@ -26,7 +28,9 @@ void expect_close(const Tensor& got, const Json& want) {
   ASSERT_EQ(got.rows(), static_cast<std::int64_t>(want.size()));
   for (std::int64_t r = 0; r < got.rows(); ++r)
     for (std::int64_t c = 0; c < got.cols(); ++c)
-      EXPECT_NEAR(got.row<float>(r)[c], want[static_cast<std::size_t>(r)][static_cast<std::size_t>(c)].get<float>(), kTolerance) << "text " << r;
+      EXPECT_NEAR(got.row<float>(r)[c],
+                  want[static_cast<std::size_t>(r)][static_cast<std::size_t>(c)].get<float>(), kTolerance)
+          << "text " << r;
 }
 
 TEST(Embedder, VectorsAreTheLibrarysWithEachPrompt) {
@@ -67,7 +71,8 @@ TEST(Embedder, LongTextsAreCutToMaxSeqLengthAndCounted) {
   EXPECT_EQ(load({.max_tokens = 500})->max_tokens(), embedder->max_tokens());
 }
 
-// Enough texts for many batches of tokens, which go to threads: each text's vector stands in its place, with the bits it has alone.
+// Enough texts for many batches of tokens, which go to threads: each text's vector stands in its place, with
+// the bits it has alone.
 TEST(Embedder, BatchesKeepTheOrderAndEveryTextItsBits) {
   const std::vector<std::string> few = texts();
   const auto embedder = load();
@@ -80,7 +85,8 @@ TEST(Embedder, BatchesKeepTheOrderAndEveryTextItsBits) {
     const Tensor all = embedder->encode(many);
     for (std::size_t i = 0; i < many.size(); ++i) {
       const auto row = static_cast<std::int64_t>(i);
-      ASSERT_EQ(check::same_bits(all.row_range(row, row + 1), alone[i * 7 % few.size()]), "") << "text " << i << ", " << threads << " threads";
+      ASSERT_EQ(check::same_bits(all.row_range(row, row + 1), alone[i * 7 % few.size()]), "")
+          << "text " << i << ", " << threads << " threads";
     }
   }
   set_thread_count(0);

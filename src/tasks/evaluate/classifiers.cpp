@@ -3,6 +3,7 @@
 #include <linear.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <memory>
@@ -37,7 +38,8 @@ std::int32_t vote(std::span<const Hit> neighbours, std::span<const std::int32_t>
 LogisticProbe::LogisticProbe(const Tensor& vectors, std::span<const std::int32_t> classes,
                              std::int32_t class_count, double c)
     : class_count_(class_count) {
-  if (!(c > 0)) fail(Errc::kUsage, "probe: found C = {}, expected a number above 0", c);
+  if (!(c > 0) || !std::isfinite(c))
+    fail(Errc::kUsage, "probe: found C = {}, expected a finite number above 0", c);
   if (class_count < 2) fail(Errc::kData, "probe: found {} class, expected at least 2", class_count);
   const std::int64_t rows = vectors.rows(), width = vectors.cols();
   if (rows >= std::numeric_limits<int>::max() || width >= std::numeric_limits<int>::max() - 2)

@@ -55,6 +55,7 @@ TEST(Classifiers, TheProbeRefusesWhatItCannotLearnFrom) {
   EXPECT_THROW(LogisticProbe(points(0, 4), std::vector<std::int32_t>{0, 0, 0, 0}, 2, 1),
                Error);  // class 1 never occurs
   EXPECT_THROW(LogisticProbe(points(0, 4), std::vector<std::int32_t>{0, 1, 0, 1}, 2, 0), Error);
+  EXPECT_THROW(LogisticProbe(points(0, 4), std::vector<std::int32_t>{0, 1, 0, 1}, 2, HUGE_VAL), Error);
   EXPECT_THROW(LogisticProbe(points(0, 4), std::vector<std::int32_t>{0, 1, 0, 1}, 2, std::nan("")), Error);
 }
 

@@ -248,7 +248,7 @@ TEST_F(Evaluate, BadRecordsNameTheirFileAndLine) {
       has(pairs(R"({"sentence1":"x","sentence2":"y"})"), "line 3: found neither 'score' nor 'relatedness'"));
   EXPECT_TRUE(has(pairs(R"({"sentence1":"x","sentence2":"y","score":"high"})"),
                   "line 3: 'score': found \"high\", expected a number"));
-  EXPECT_TRUE(has(pairs(R"({"sentence1":"x","sentence2":"y","score":1e999})"), "line 3: not usable JSON"));
+  EXPECT_TRUE(has(pairs(R"({"sentence1":"x","sentence2":"y","score":1e999})"), "line 3: not JSON"));
   EXPECT_TRUE(has(pairs("[1]"), "line 3: found [1], expected a JSON object"));
 
   put("topics/train.jsonl", R"({"text":"x","label":"a"})"

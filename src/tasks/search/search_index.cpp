@@ -225,11 +225,11 @@ struct SearchIndex::Impl {
     while (s.step()) {
       const auto blob = s.blob(1);
       if (blob.size() != static_cast<std::size_t>(width) * sizeof(float) || static_cast<std::int64_t>(ids.size()) >= count)
-        fail(Errc::kFormat, "{}: the vector of chunk {} has {} bytes, expected {}", where, s.integer(0), blob.size(), static_cast<std::size_t>(width) * sizeof(float));
+        fail(Errc::kFormat, "{}: the vector of passage {} has {} bytes, expected {}", where, s.integer(0), blob.size(), static_cast<std::size_t>(width) * sizeof(float));
       std::memcpy(vectors.mutable_row<float>(static_cast<std::int64_t>(ids.size())), blob.data(), blob.size());
       const float* row = vectors.row<float>(static_cast<std::int64_t>(ids.size()));
       if (!std::all_of(row, row + width, [](float v) { return std::isfinite(v); }))
-        fail(Errc::kFormat, "{}: the vector of chunk {} holds values that are not finite", where, s.integer(0));
+        fail(Errc::kFormat, "{}: the vector of passage {} holds values that are not finite", where, s.integer(0));
       ids.push_back(s.integer(0));
     }
     loaded_version = version;

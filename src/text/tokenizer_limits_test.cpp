@@ -1,0 +1,72 @@
+// What a hostile tokenizer.json may not cost.
+#include <gtest/gtest.h>
+
+#include "check/expect_error.h"
+#include "text/tokenizer.h"
+
+namespace lyceum {
+namespace {
+
+using check::expect_error;
+
+std::string tokenizer(const std::string& more) {
+  return R"({"model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":1,"aa":2}},)" + more +
+         "}";
+}
+std::string replacing(const std::string& key, const std::string& list, int steps) {
+  std::string out = "\"" + key + R"(":{"type":"Sequence",")" + list + "\":[";
+  for (int i = 0; i < steps; ++i)
+    out +=
+        std::string(i ? "," : "") + R"({"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaaaa"})";
+  return out + "]}";
+}
+
+TEST(TokenizerLimits, ReplacementsThatMultiplyTheTextEndWithAnError) {
+  const auto two = Tokenizer::from_json(tokenizer(replacing("normalizer", "normalizers", 2)), "t");
+  EXPECT_EQ(two->encode("a").ids.size(), 1u) << "a hundred letters are no harm";
+  const auto forty = Tokenizer::from_json(tokenizer(replacing("normalizer", "normalizers", 40)), "t");
+  expect_error(Errc::kLimit, "characters of a text of 1", [&] { forty->encode("a"); });
+  const auto decoder = Tokenizer::from_json(tokenizer(replacing("decoder", "decoders", 40)), "t");
+  const std::vector<std::int32_t> ids{1};
+  expect_error(Errc::kLimit, "characters of a text of 1", [&] { decoder->decode(ids); });
+}
+
+TEST(TokenizerLimits, ALongPrefixIsRefusedWhenItIsUsed) {
+  const std::string prefix(2'000'000, 'a');
+  const auto t =
+      Tokenizer::from_json(tokenizer(R"("normalizer":{"type":"Prepend","prepend":")" + prefix + "\"}"), "t");
+  expect_error(Errc::kLimit, "2000001 characters", [&] { t->encode("a"); });
+}
+
+TEST(TokenizerLimits, IdsWithLargeHolesAreRefused) {
+  const auto with_id = [](const std::string& id) {
+    return R"({"model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":)" + id + "}}}";
+  };
+  EXPECT_EQ(Tokenizer::from_json(with_id("60000"), "t")->size(), 60001);
+  expect_error(Errc::kFormat, "16000000", [&] { Tokenizer::from_json(with_id("16000000"), "t"); });
+  for (const char* id : {"-1", "2147483648", "4294967297", "1.0", "\"1\"", "null"})
+    expect_error(Errc::kFormat, "'a'", [&] { Tokenizer::from_json(with_id(id), "t"); });
+}
+
+TEST(TokenizerLimits, ATemplateHoldsEachTextOnce) {
+  const std::string a = R"({"Sequence":{"id":"A","type_id":0}})";
+  const auto with = [&](const std::string& single) {
+    return tokenizer(R"("post_processor":{"type":"TemplateProcessing","single":[)" + single +
+                     R"(],"pair":[],"special_tokens":{}})");
+  };
+  EXPECT_EQ(Tokenizer::from_json(with(a), "t")->encode("a").ids, (std::vector<std::int32_t>{1}));
+  expect_error(Errc::kUnsupported, "'single'", [&] { Tokenizer::from_json(with(a + "," + a), "t"); });
+}
+
+TEST(TokenizerLimits, APieceLongerThanAnyWordIsNoHarm) {
+  const std::string word(70'000, 'a');
+  const auto t = Tokenizer::from_json(
+      R"({"model":{"type":"WordPiece","unk_token":"u","max_input_chars_per_word":100000,"vocab":{"u":0,"a":1,"##a":2,")" +
+          word + "\":3}}}",
+      "t");
+  EXPECT_EQ(t->encode("aaa").ids, (std::vector<std::int32_t>{1, 2, 2}));
+  EXPECT_EQ(t->encode(word).ids.size(), 70'000u) << "pieces of more than 512 bytes do not occur in words";
+}
+
+}  // namespace
+}  // namespace lyceum

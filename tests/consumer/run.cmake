@@ -1,0 +1,28 @@
+# Installs the build into a staging folder, builds tests/consumer against it, and runs the example on a tiny model.
+#   cmake -DBUILD=... -DSOURCE=... -DWORK=... -DHELPER=... -DFLAGS=... -DCOMPILER=... -P run.cmake
+cmake_minimum_required(VERSION 3.25)
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE err)
+  if(status)
+    message(FATAL_ERROR "${ARGN}: ${status}\n${out}\n${err}")
+  endif()
+  set(out "${out}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK}/notes)
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/stage)
+run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${WORK}/build -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/stage -DEXAMPLE=${SOURCE}/examples/search_notes.cpp
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS})
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${HELPER} model ${WORK}/model)
+file(WRITE ${WORK}/notes/cats.txt "the cat sat on the mat")
+file(WRITE ${WORK}/notes/dogs.txt "a dog runs")
+run(${CMAKE_COMMAND} -E chdir ${WORK} ${WORK}/build/search_notes ${WORK}/model ${WORK}/notes "the cat")
+if(NOT out MATCHES "2 files added" OR NOT out MATCHES "notes/(cats|dogs)\\.txt:1")
+  message(FATAL_ERROR "search_notes printed:\n${out}")
+endif()
+run(${CMAKE_COMMAND} -E chdir ${WORK} ${WORK}/build/search_notes ${WORK}/model ${WORK}/notes "the cat")
+if(NOT out MATCHES "0 files added, 2 unchanged")
+  message(FATAL_ERROR "the second run printed:\n${out}")
+endif()
