@@ -208,6 +208,9 @@ TEST_F(SearchIndexTest, AnIndexThatWasSearchedBeforeAnUpdateSeesIt) {
   EXPECT_EQ(writer.search("Dogs bark", bags).size(), 2u);
   writer.remove(std::vector<fs::path>{notes / "a.md"});
   EXPECT_EQ(writer.search("Dogs bark", bags).size(), 1u);
+  note("c.md", "Fish swim.");
+  writer.update(std::vector<fs::path>{notes / "c.md"}, bags);
+  EXPECT_EQ(fs::path(writer.search("Fish swim", bags, {.top = 1})[0].file).filename(), "c.md");
 }
 
 TEST_F(SearchIndexTest, SearchesWhileAnotherWriterIsAtWork) {
