@@ -5,7 +5,8 @@
 #   tests/kill_test.sh COMMAND HELPER [KILLS [NOTES [LINES]]]
 #
 # KILLS of each verb (5). NOTES: a folder to index, LINES: a file to embed (both are made when not given). With LYCEUM_MINILM set to
-# a model's folder that model is used instead of a made one. RANDOM_SEED makes the moments of a run the same.
+# a model's folder that model is used instead of a made one. RANDOM_SEED makes the moments of a run the same; KILL_VERBS holds it to
+# one of "index embed".
 set -u
 [[ $# -ge 2 ]] || { echo "usage: $0 COMMAND HELPER [KILLS [NOTES [LINES]]]" >&2; exit 2; }
 lyceum=$(realpath "$1") helper=$(realpath "$2") kills=${3:-5}
@@ -31,10 +32,11 @@ notes=$(realpath "$notes")
 lines=${5:-$work/lines.txt}
 [[ -n ${5:-} ]] || quietly "$helper" lines "$lines" 12000
 
-# Runs "$@" and kills it after a random part of $whole_ms. Sets `killed` to 1, or to 0 when it was done before.
+# Runs "$@" and kills it after a random part of $whole_ms, 12 s at most. Sets `killed` to 1, or to 0 when it was done before.
 run_and_kill() {
   "$@" > "$work/out" 2> "$work/err" &
-  local pid=$! ms=$((RANDOM % (whole_ms * 2 / 3 + 1)))
+  local pid=$! longest=$((whole_ms * 2 / 3 < 12000 ? whole_ms * 2 / 3 : 12000))
+  local ms=$((RANDOM % (longest + 1)))
   sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
   # killed by its own number, while it still runs
   if kill -9 "$pid" 2> /dev/null; then
@@ -53,80 +55,85 @@ run_and_kill() {
 }
 
 # ---- index
-index=$work/x.index
-index_command=("$lyceum" index "$notes" --model "$model" --output "$index")
-begin=$(now_ms)
-quietly "${index_command[@]}"
-whole_ms=$(($(now_ms) - begin))
-quietly "$helper" dump "$index"
-sort "$work/out" > "$work/want"
-[[ -s $work/want ]] || fail "the uninterrupted index is empty"
-echo "index: $(wc -l < "$work/want") passages in $whole_ms ms without interruption"
-rm -f "$index"* && : > "$work/before"
-done_kills=0 lives=1 early=0
-check_index() {  # after a kill
-  [[ -e $index ]] || return 0
-  "$helper" dump "$index" > "$work/dump" 2> "$work/err"
-  local status=$?
-  if ((status == 3)); then  # killed before there were tables
-    [[ -s $work/before ]] && fail "the tables are gone"
-    early=$((early + 1))
-    return 0
-  fi
-  ((status == 0)) || fail "the index does not open: $(cat "$work/err")"
-  sort "$work/dump" > "$work/after"
-  [[ -z $(comm -23 "$work/before" "$work/after") ]] || fail "passages that were committed are gone"
-  [[ -z $(comm -23 "$work/after" "$work/want") ]] || fail "the index holds passages that the uninterrupted one does not"
-  mv "$work/after" "$work/before"
-  quietly "$lyceum" index --output "$index" --verify
-  quietly "$lyceum" search "$index" "the cat sat on the mat" --hybrid --json
-}
-finish_index() {
+verbs=${KILL_VERBS:-index embed}
+if [[ $verbs == *index* ]]; then
+  index=$work/x.index
+  index_command=("$lyceum" index "$notes" --model "$model" --output "$index")
+  begin=$(now_ms)
   quietly "${index_command[@]}"
+  whole_ms=$(($(now_ms) - begin))
   quietly "$helper" dump "$index"
-  sort "$work/out" | cmp -s - "$work/want" || fail "the finished index differs from the uninterrupted one"
-  quietly "$lyceum" index --output "$index" --verify
-}
-while ((done_kills < kills)); do
-  run_and_kill "${index_command[@]}"
-  if ((killed)); then
-    done_kills=$((done_kills + 1))
-    check_index
-  else
-    finish_index
-    rm -f "$index"* && : > "$work/before"
-    lives=$((lives + 1))
-  fi
-done
-finish_index
-echo "index: $done_kills kills in $lives lives ($early before there were tables): opens, searches, verifies, keeps what was committed, ends equal"
+  sort "$work/out" > "$work/want"
+  [[ -s $work/want ]] || fail "the uninterrupted index is empty"
+  echo "index: $(wc -l < "$work/want") passages in $whole_ms ms without interruption"
+  rm -f "$index"* && : > "$work/before"
+  done_kills=0 lives=1 early=0
+  check_index() {  # after a kill
+    [[ -e $index ]] || return 0
+    "$helper" dump "$index" > "$work/dump" 2> "$work/err"
+    local status=$?
+    if ((status == 3)); then  # killed before there were tables
+      [[ -s $work/before ]] && fail "the tables are gone"
+      early=$((early + 1))
+      return 0
+    fi
+    ((status == 0)) || fail "the index does not open: $(cat "$work/err")"
+    sort "$work/dump" > "$work/after"
+    [[ -z $(comm -23 "$work/before" "$work/after") ]] || fail "passages that were committed are gone"
+    [[ -z $(comm -23 "$work/after" "$work/want") ]] || fail "the index holds passages that the uninterrupted one does not"
+    mv "$work/after" "$work/before"
+    quietly "$lyceum" index --output "$index" --verify
+    quietly "$lyceum" search "$index" "the cat sat on the mat" --hybrid --json
+  }
+  finish_index() {
+    quietly "${index_command[@]}"
+    quietly "$helper" dump "$index"
+    sort "$work/out" | cmp -s - "$work/want" || fail "the finished index differs from the uninterrupted one"
+    quietly "$lyceum" index --output "$index" --verify
+  }
+  while ((done_kills < kills)); do
+    run_and_kill "${index_command[@]}"
+    if ((killed)); then
+      done_kills=$((done_kills + 1))
+      check_index
+    else
+      finish_index
+      rm -f "$index"* && : > "$work/before"
+      lives=$((lives + 1))
+    fi
+  done
+  finish_index
+  echo "index: $done_kills kills in $lives lives ($early before there were tables): opens, searches, verifies, keeps what was committed, ends equal"
+fi
 
 # ---- embed
-want=$work/want.npy
-begin=$(now_ms)
-quietly "$lyceum" embed "$model" --input "$lines" --output "$want"
-whole_ms=$(($(now_ms) - begin))
-rows=$(wc -l < "$lines")
-row_bytes=$((($(stat -c %s "$want") - 128) / rows))
-echo "embed: $rows rows of $row_bytes bytes in $whole_ms ms without interruption"
-out=$work/v.npy
-embed_command=("$lyceum" embed "$model" --input "$lines" --output "$out" --resume)
-done_kills=0 lives=1 kept=0
-while ((done_kills < kills)); do
-  run_and_kill "${embed_command[@]}"
-  if ((killed)) && [[ ! -e $out ]]; then
-    done_kills=$((done_kills + 1))
-    size=$(stat -c %s "$out.part" 2> /dev/null || echo 0)
-    have=$((size > 128 ? (size - 128) / row_bytes : 0))
-    ((have >= kept)) || fail "$kept rows were written, $have are left"
-    kept=$have
-    ((have == 0)) || cmp -s -i 128 -n $((have * row_bytes)) "$out.part" "$want" || fail "the $have rows that were kept are not those of the uninterrupted run"
-  else
-    cmp "$out" "$want" || fail "the finished file differs from the uninterrupted one"
-    rm -f "$out" "$out.part"
-    kept=0 lives=$((lives + 1))
-  fi
-done
-quietly "${embed_command[@]}"
-cmp "$out" "$want" || fail "the finished file differs from the uninterrupted one"
-echo "embed: $done_kills kills in $lives lives: rows kept, the finished file is equal byte for byte"
+if [[ $verbs == *embed* ]]; then
+  want=$work/want.npy
+  begin=$(now_ms)
+  quietly "$lyceum" embed "$model" --input "$lines" --output "$want"
+  whole_ms=$(($(now_ms) - begin))
+  rows=$(wc -l < "$lines")
+  row_bytes=$((($(stat -c %s "$want") - 128) / rows))
+  echo "embed: $rows rows of $row_bytes bytes in $whole_ms ms without interruption"
+  out=$work/v.npy
+  embed_command=("$lyceum" embed "$model" --input "$lines" --output "$out" --resume)
+  done_kills=0 lives=1 kept=0
+  while ((done_kills < kills)); do
+    run_and_kill "${embed_command[@]}"
+    if ((killed)) && [[ ! -e $out ]]; then
+      done_kills=$((done_kills + 1))
+      size=$(stat -c %s "$out.part" 2> /dev/null || echo 0)
+      have=$((size > 128 ? (size - 128) / row_bytes : 0))
+      ((have >= kept)) || fail "$kept rows were written, $have are left"
+      kept=$have
+      ((have == 0)) || cmp -s -i 128 -n $((have * row_bytes)) "$out.part" "$want" || fail "the $have rows that were kept are not those of the uninterrupted run"
+    else
+      cmp "$out" "$want" || fail "the finished file differs from the uninterrupted one"
+      rm -f "$out" "$out.part"
+      kept=0 lives=$((lives + 1))
+    fi
+  done
+  quietly "${embed_command[@]}"
+  cmp "$out" "$want" || fail "the finished file differs from the uninterrupted one"
+  echo "embed: $done_kills kills in $lives lives: rows kept, the finished file is equal byte for byte"
+fi
