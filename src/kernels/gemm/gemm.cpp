@@ -44,12 +44,15 @@ void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std
   }
 }
 
+bool needs_copy(const LeftMatrix& a, std::int64_t rows) {
+  return a.transposed || (rows > 1 && a.stride % 1024 == 0);
+}
+
 // A's block [rows][k] in this thread's scratch, when its own rows would fall on each other in the first-level
 // cache (a stride that is a multiple of 4 KiB) or when it stands transposed.
 const float* left_block(const LeftMatrix& a, std::int64_t m, std::int64_t rows, std::int64_t k,
                         std::int64_t k_count, std::int64_t& stride) {
-  const bool aliases = rows > 1 && a.stride % 1024 == 0;
-  if (!a.transposed && !aliases) {
+  if (!needs_copy(a, rows)) {
     stride = a.stride;
     return a.data + m * a.stride + k;
   }
@@ -118,6 +121,8 @@ void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, 
   blocks = (rows + block_rows - 1) / block_rows;
   std::int64_t groups = 1;
   if (threads > 1 && blocks < 4 * threads) groups = std::min(panels, (4 * threads + blocks - 1) / blocks);
+  if (needs_copy(a, rows))  // each task copies its rows of A: it should have panels to use them on
+    groups = std::min(groups, std::max((panels + 3) / 4, (threads + blocks - 1) / blocks));
   const double work =
       2.0 * static_cast<double>(rows) * static_cast<double>(n_size) * static_cast<double>(k_size);
   if (work < 4e5) groups = blocks = 1;
@@ -145,8 +150,14 @@ void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, 
           t.panel = b.data() + (p * k_size + k) * width;
           t.c = c + m * c_stride + p * width;
           t.columns = std::min(width, n_size - p * width);
-          t.ahead = p + 1 < last_panel ? t.panel + k_size * width
-                                       : b.data() + (first_panel * k_size + k + k_count) * width;
+          // What is read next: the next panel; then the first one's next part; then what this thread's next
+          // task may begin with.
+          std::int64_t next = p + 1, next_k = k;
+          if (next == last_panel) next = first_panel, next_k = k + k_count;
+          if (next_k == k_size)
+            next_k = 0,
+            next = first_panel + group * threads < panels ? first_panel + group * threads : first_panel;
+          t.ahead = b.data() + (next * k_size + next_k) * width;
           run(t, count);
           if (!plain && k + k_count == k_size)
             finish(c + m * c_stride, c_stride, count, p * width, p * width + t.columns, m, epilogue);
