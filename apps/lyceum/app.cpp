@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -20,17 +19,17 @@
 
 namespace lyceum::app {
 
-std::shared_ptr<Common> add_common(CLI::App& verb, const std::string& example) {
+std::shared_ptr<Common> add_common(Verb& verb, const std::string& example) {
   auto common = std::make_shared<Common>();
-  verb.add_option("--threads", common->threads, "Threads (default: what affinity and the cgroup allow)")
-      ->check(CLI::Range(1, 1024));
-  verb.add_option("--seed", common->seed, "Seed of everything random");
-  verb.add_option("--dtype", common->dtype, "Number format of the computation: f32");
-  verb.add_flag("--quiet,-q", common->quiet, "No progress and no messages but errors");
-  verb.add_flag("--verbose,-v", common->verbose, "More messages");
-  verb.add_flag("--json", common->json, "One JSON object a line");
-  verb.add_flag("--strict", common->strict, "Refuse what would otherwise be repaired or left out");
-  verb.footer("Example:\n  " + example);
+  verb.option("--threads", common->threads, "Threads (default: what affinity and the cgroup allow)")
+      .range(1, 1024);
+  verb.option("--seed", common->seed, "Seed of everything random");
+  verb.option("--dtype", common->dtype, "Number format of the computation: f32");
+  verb.flag("--quiet,-q", common->quiet, "No progress and no messages but errors");
+  verb.flag("--verbose,-v", common->verbose, "More messages");
+  verb.flag("--json", common->json, "One JSON object a line");
+  verb.flag("--strict", common->strict, "Refuse what would otherwise be repaired or left out");
+  verb.example(example);
   return common;
 }
 
@@ -83,11 +82,10 @@ void report_unused(const std::vector<std::string>& names, const Common& common) 
   log(LogLevel::kDebug, "{} tensors of the files are not needed: {}", names.size(), list);
 }
 
-void add_input(CLI::App& verb, InputOptions& options, const std::string& what) {
-  verb.add_option("text", options.texts, what + " ('-': standard input, one a line)");
-  verb.add_option("--input,-i", options.file, "A file with one text a line, or .jsonl ('-': standard input)");
-  verb.add_option("--field", options.field, "The field of a .jsonl file that holds the text")
-      ->capture_default_str();
+void add_input(Verb& verb, InputOptions& options, const std::string& what) {
+  verb.option("text", options.texts, what + " ('-': standard input, one a line)");
+  verb.option("--input,-i", options.file, "A file with one text a line, or .jsonl ('-': standard input)");
+  verb.option("--field", options.field, "The field of a .jsonl file that holds the text").show_default();
 }
 
 LineReader::LineReader(const InputOptions& options, const Common& common)

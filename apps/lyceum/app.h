@@ -13,9 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "apps/lyceum/options.h"
 
 namespace lyceum::app {
 
@@ -27,7 +25,7 @@ struct Common {
 };
 
 // Every verb has the same options under the same names; `example` stands at the end of its help.
-std::shared_ptr<Common> add_common(CLI::App& verb, const std::string& example);
+std::shared_ptr<Common> add_common(Verb& verb, const std::string& example);
 // Threads, messages, number format. Called first by every verb.
 void apply(const Common& common);
 
@@ -50,7 +48,7 @@ struct InputOptions {
   std::vector<std::string> texts;
   std::string file, field = "text";
 };
-void add_input(CLI::App& verb, InputOptions& options, const std::string& what);
+void add_input(Verb& verb, InputOptions& options, const std::string& what);
 
 class LineReader {
  public:

@@ -1,12 +1,12 @@
 // Aligned memory that a thread keeps between calls, so that kernels allocate nothing in the steady state.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+
+#include "base/aligned_memory.h"
 
 namespace lyceum::kernels {
 
@@ -30,19 +30,18 @@ class AlignedFloats {
   }
   ~AlignedFloats() { std::free(data_); }
 
-  // At least `count` floats, 64-byte aligned; the content is lost when it has to grow. Large ones ask for
-  // huge pages: a panel of 144 KiB is 36 small pages, and A's rows stand on one each. Throws std::bad_alloc.
+  // At least `count` floats, 64-byte aligned; the content is lost when it has to grow. Throws std::bad_alloc.
+  // Large ones lie on huge pages: a panel of 144 KiB is 36 small pages, and A's rows stand on one each.
   float* grow(std::int64_t count) {
     if (count > count_) {
       std::free(data_);
       count_ = 0;
-      constexpr std::size_t kHuge = std::size_t{2} << 20;
-      std::size_t bytes = (static_cast<std::size_t>(count) * sizeof(float) + 63) / 64 * 64;
-      if (const std::size_t whole = (bytes + kHuge - 1) / kHuge * kHuge; whole - bytes <= bytes / 4)
+      std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
+      if (const std::size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+          whole - bytes <= bytes / 4)
         bytes = whole;
-      void* data = nullptr;
-      if (posix_memalign(&data, bytes >= kHuge ? kHuge : 64, bytes) != 0) throw std::bad_alloc();
-      if (bytes >= kHuge) ::madvise(data, bytes, MADV_HUGEPAGE);
+      void* data = allocate_aligned(bytes);
+      if (data == nullptr) throw std::bad_alloc();
       data_ = static_cast<float*>(data);
       count_ = count;
     }

@@ -1,7 +1,5 @@
 #include "tensor/storage.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -10,12 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/aligned_memory.h"
 #include "base/error.h"
 
 namespace lyceum {
 namespace {
-
-constexpr std::size_t kHuge = std::size_t{2} << 20;
 
 // Blocks come in sizes 2^k (1 + i/4): at most a quarter is wasted, and neighbours in size find each other
 // again.
@@ -39,14 +36,13 @@ class Pool {
         return data;
       }
     }
-    void* data = std::aligned_alloc(block >= kHuge ? kHuge : 64, (block + 63) / 64 * 64);
+    void* data = allocate_aligned(block);
     if (data == nullptr) return nullptr;
     {
       std::lock_guard lock(mutex_);  // counted once it is there: a request that fails leaves no peak behind
       use_.held_bytes += block;
       count_live(block);
     }
-    if (block >= kHuge) ::madvise(data, block, MADV_HUGEPAGE);
     return data;
   }
   void give(void* data, std::size_t block) {

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -49,7 +48,7 @@ double product_seconds(const Model& model, std::int64_t rows, int repeats) {
       ++shapes[{w->outputs(), w->inputs()}];
   double sum = 0;
   for (const auto& [shape, count] : shapes) {
-    const auto [n, k] = shape;
+    const std::int64_t n = shape.first, k = shape.second;
     const std::vector<float> a(static_cast<std::size_t>(rows * k), 0.5f),
         b(static_cast<std::size_t>(n * k), 0.25f);
     std::vector<float> c(static_cast<std::size_t>(rows * n));
@@ -164,18 +163,16 @@ void run(const Options& o, const Common& common) {
 
 void add_bench(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("bench", "Speed and memory of a model on this machine");
-  auto common = add_common(*verb, "lyceum bench all-MiniLM-L6-v2 --batch 8 --tokens 128 --roofline");
-  verb->add_option("model", o->model, "A folder, a file or a name");
-  verb->add_option("--batch", o->batch, "Rows of a case (with --tokens; several times for several cases)")
-      ->check(CLI::Range(1, 1 << 20));
-  verb->add_option("--tokens", o->tokens, "Tokens of each row")->check(CLI::Range(1, 1 << 20));
-  verb->add_option("--texts", o->texts, "Embed the lines of this file instead");
-  verb->add_option("--repeats", o->repeats, "Measurements of each case")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  verb->add_flag("--roofline", o->roofline, "The machine's own limits");
-  verb->callback([o, common] { run(*o, *common); });
+  Verb verb(app, "bench", "Speed and memory of a model on this machine");
+  auto common = add_common(verb, "lyceum bench all-MiniLM-L6-v2 --batch 8 --tokens 128 --roofline");
+  verb.option("model", o->model, "A folder, a file or a name");
+  verb.option("--batch", o->batch, "Rows of a case (with --tokens; several times for several cases)")
+      .range(1, 1 << 20);
+  verb.option("--tokens", o->tokens, "Tokens of each row").range(1, 1 << 20);
+  verb.option("--texts", o->texts, "Embed the lines of this file instead");
+  verb.option("--repeats", o->repeats, "Measurements of each case").range(1, 1000).show_default();
+  verb.flag("--roofline", o->roofline, "The machine's own limits");
+  verb.run([o, common] { run(*o, *common); });
 }
 
 }  // namespace lyceum::app

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -116,21 +115,20 @@ void run(const Options& o, const Common& common) {
 
 void add_embed(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("embed", "Sentence vectors");
+  Verb verb(app, "embed", "Sentence vectors");
   auto common = add_common(
-      *verb, "lyceum embed sentence-transformers/all-MiniLM-L6-v2 \"A man is playing guitar.\" --json");
-  verb->add_option("model", o->model, "A folder, a file or a name")->required();
-  add_input(*verb, o->input, "Texts");
-  verb->add_option("--output,-o", o->output,
-                   "A .npy file: float32 [texts, width]; FILE.part until it is whole");
-  verb->add_flag("--resume", o->resume,
-                 "Go on with an --output that was interrupted (same model, options and input)");
-  verb->add_option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts");
-  verb->add_option("--prompt", o->prompt, "A text to put before every text");
-  verb->add_option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
-      ->check(CLI::Range(2, 1 << 20));
-  verb->add_flag("--no-truncate", o->no_truncate, "A text that is too long is an error");
-  verb->callback([o, common] { run(*o, *common); });
+      verb, "lyceum embed sentence-transformers/all-MiniLM-L6-v2 \"A man is playing guitar.\" --json");
+  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_input(verb, o->input, "Texts");
+  verb.option("--output,-o", o->output, "A .npy file: float32 [texts, width]; FILE.part until it is whole");
+  verb.flag("--resume", o->resume,
+            "Go on with an --output that was interrupted (same model, options and input)");
+  verb.option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts");
+  verb.option("--prompt", o->prompt, "A text to put before every text");
+  verb.option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
+      .range(2, 1 << 20);
+  verb.flag("--no-truncate", o->no_truncate, "A text that is too long is an error");
+  verb.run([o, common] { run(*o, *common); });
 }
 
 }  // namespace lyceum::app

@@ -1,5 +1,4 @@
 // eval: a model's scores on data folders.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -75,37 +74,31 @@ void run(const Options& o, const Common& common) {
 
 void add_eval(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb =
-      app.add_subcommand("eval", "Score a model on tasks: similarity, retrieval, classification");
+  Verb verb(app, "eval", "Score a model on tasks: similarity, retrieval, classification");
   auto common =
-      add_common(*verb, "lyceum eval all-MiniLM-L6-v2 --data DATA --tasks stsb,cranfield,banking77 --json");
-  verb->add_option("model", o->model, "A folder, a file or a name")->required();
-  verb->add_option("--tasks,-t", o->tasks,
-                   "Names of data folders, with commas between; without it, what is there is listed")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  verb->add_option(
-          "--data,-d", o->data,
-          "The folder that the tasks lie in, at any depth to four (default: $LYCEUM_DATA, else here)")
-      ->envname("LYCEUM_DATA");
-  verb->add_option("--split", o->split, "The part of the data to score")->capture_default_str();
-  verb->add_option("--rank-by", o->rank_by, "Retrieval: cosine or dot")
-      ->check(CLI::IsMember({"cosine", "dot"}))
-      ->capture_default_str();
-  verb->add_option("--neighbours,-k", o->evaluate.neighbours, "Classification: neighbours that vote")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  verb->add_option("--c", o->evaluate.c,
-                   "Classification: C of the logistic probe; several, with commas between: the best on the "
-                   "valid split")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::Validator(wrong_c, "NUMBER > 0"))
-      ->capture_default_str();
-  verb->add_option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts, before every text");
-  verb->add_option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
-      ->check(CLI::Range(2, 1 << 20));
-  verb->callback([o, common] { run(*o, *common); });
+      add_common(verb, "lyceum eval all-MiniLM-L6-v2 --data DATA --tasks stsb,cranfield,banking77 --json");
+  verb.option("model", o->model, "A folder, a file or a name").required();
+  verb.option("--tasks,-t", o->tasks,
+              "Names of data folders, with commas between; without it, what is there is listed")
+      .separator(',');
+  verb.option("--data,-d", o->data,
+              "The folder that the tasks lie in, at any depth to four (default: $LYCEUM_DATA, else here)")
+      .variable("LYCEUM_DATA");
+  verb.option("--split", o->split, "The part of the data to score").show_default();
+  verb.option("--rank-by", o->rank_by, "Retrieval: cosine or dot").one_of({"cosine", "dot"}).show_default();
+  verb.option("--neighbours,-k", o->evaluate.neighbours, "Classification: neighbours that vote")
+      .range(1, 100000)
+      .show_default();
+  verb.option("--c", o->evaluate.c,
+              "Classification: C of the logistic probe; several, with commas between: the best on the "
+              "valid split")
+      .separator(',')
+      .check(wrong_c, "NUMBER > 0")
+      .show_default();
+  verb.option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts, before every text");
+  verb.option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
+      .range(2, 1 << 20);
+  verb.run([o, common] { run(*o, *common); });
 }
 
 }  // namespace lyceum::app

@@ -1,6 +1,5 @@
 #include "nn/forward.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "apps/lyceum/app.h"
@@ -38,18 +37,16 @@ void run(Options o, const Common& common) {
 
 void add_forward(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("forward", "The raw function: named tensors in, named tensors out");
+  Verb verb(app, "forward", "The raw function: named tensors in, named tensors out");
   auto common =
-      add_common(*verb, "lyceum forward MODEL --inputs in.safetensors --outputs out.safetensors --backward");
-  verb->add_option("model", o->model, "A folder, a file or a name")->required();
-  verb->add_option("--inputs", o->inputs,
-                   "A safetensors file: input_ids I64 [B, T], attention_mask, labels, ...")
-      ->required();
-  verb->add_option("--outputs", o->outputs, "The safetensors file to write")->required();
-  verb->add_flag("--backward", o->forward.backward,
-                 "Gradients of the loss, or along inputs 'cotangent.OUTPUT'");
-  verb->add_option("--taps", o->forward.taps, "Inner results whose names match this regular expression");
-  verb->callback([o, common] { run(*o, *common); });
+      add_common(verb, "lyceum forward MODEL --inputs in.safetensors --outputs out.safetensors --backward");
+  verb.option("model", o->model, "A folder, a file or a name").required();
+  verb.option("--inputs", o->inputs, "A safetensors file: input_ids I64 [B, T], attention_mask, labels, ...")
+      .required();
+  verb.option("--outputs", o->outputs, "The safetensors file to write").required();
+  verb.flag("--backward", o->forward.backward, "Gradients of the loss, or along inputs 'cotangent.OUTPUT'");
+  verb.option("--taps", o->forward.taps, "Inner results whose names match this regular expression");
+  verb.run([o, common] { run(*o, *common); });
 }
 
 }  // namespace lyceum::app

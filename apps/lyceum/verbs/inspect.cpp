@@ -2,7 +2,7 @@
 #include <sqlite3.h>
 #include <sys/sysinfo.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/Version.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -143,26 +143,26 @@ void doctor(const Common& common) {
 
 void add_list(CLI::App& app) {
   auto names = std::make_shared<bool>(false);
-  CLI::App* verb = app.add_subcommand("list", "Models that are here, with their sizes");
-  auto common = add_common(*verb, "lyceum list");
-  verb->add_flag("--names", *names, "The short names and what they stand for");
-  verb->callback([names, common] { list(*names, *common); });
+  Verb verb(app, "list", "Models that are here, with their sizes");
+  auto common = add_common(verb, "lyceum list");
+  verb.flag("--names", *names, "The short names and what they stand for");
+  verb.run([names, common] { list(*names, *common); });
 }
 
 void add_show(CLI::App& app) {
   auto o = std::make_shared<ShowOptions>();
-  CLI::App* verb = app.add_subcommand("show", "Family, configuration, tensors and tokenizer of a model");
-  auto common = add_common(*verb, "lyceum show all-MiniLM-L6-v2 --tensors");
-  verb->add_option("model", o->model, "A folder, a file or a name")->required();
-  verb->add_flag("--tensors", o->tensors, "Every tensor of its files");
-  verb->add_flag("--taps", o->taps, "The names that `forward --taps` knows");
-  verb->callback([o, common] { show(*o, *common); });
+  Verb verb(app, "show", "Family, configuration, tensors and tokenizer of a model");
+  auto common = add_common(verb, "lyceum show all-MiniLM-L6-v2 --tensors");
+  verb.option("model", o->model, "A folder, a file or a name").required();
+  verb.flag("--tensors", o->tensors, "Every tensor of its files");
+  verb.flag("--taps", o->taps, "The names that `forward --taps` knows");
+  verb.run([o, common] { show(*o, *common); });
 }
 
 void add_doctor(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("doctor", "This machine and this build");
-  auto common = add_common(*verb, "lyceum doctor");
-  verb->callback([common] { doctor(*common); });
+  Verb verb(app, "doctor", "This machine and this build");
+  auto common = add_common(verb, "lyceum doctor");
+  verb.run([common] { doctor(*common); });
 }
 
 }  // namespace lyceum::app

@@ -1,7 +1,6 @@
 // index and search.
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -191,40 +190,36 @@ void search(const QueryOptions& o, const Common& common) {
 
 void add_index(CLI::App& app) {
   auto o = std::make_shared<IndexOptions>();
-  CLI::App* verb = app.add_subcommand("index", "Make or update a search index over files and folders");
-  auto common = add_common(*verb, "lyceum index notes/ --model all-MiniLM-L6-v2 --output notes.index");
-  verb->add_option("input", o->inputs,
-                   "Files and folders. Files that are gone from a folder leave the index; .gitignore and "
-                   ".lyceumignore are obeyed");
-  verb->add_option("--model,-m", o->model, "The encoder (default: that of the index)");
-  verb->add_option("--output,-o", o->output,
-                   "The index file; the same command again brings it up to date, also after an interruption")
-      ->required();
-  verb->add_option("--chunk-tokens", o->chunks.tokens, "The most tokens of a passage, for a new index")
-      ->capture_default_str();
-  verb->add_option("--chunk-overlap", o->chunks.overlap, "Tokens that two passages share, for a new index")
-      ->capture_default_str();
-  verb->add_option("--max-file-mb", o->max_file_mb, "Leave out larger files")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  verb->add_flag("--remove", o->remove, "Take these files and folders out of the index");
-  verb->add_flag("--verify", o->verify, "Read the whole index and say whether it is in order");
-  verb->callback([o, common] { index(*o, *common); });
+  Verb verb(app, "index", "Make or update a search index over files and folders");
+  auto common = add_common(verb, "lyceum index notes/ --model all-MiniLM-L6-v2 --output notes.index");
+  verb.option("input", o->inputs,
+              "Files and folders. Files that are gone from a folder leave the index; .gitignore and "
+              ".lyceumignore are obeyed");
+  verb.option("--model,-m", o->model, "The encoder (default: that of the index)");
+  verb.option("--output,-o", o->output,
+              "The index file; the same command again brings it up to date, also after an interruption")
+      .required();
+  verb.option("--chunk-tokens", o->chunks.tokens, "The most tokens of a passage, for a new index")
+      .show_default();
+  verb.option("--chunk-overlap", o->chunks.overlap, "Tokens that two passages share, for a new index")
+      .show_default();
+  verb.option("--max-file-mb", o->max_file_mb, "Leave out larger files").range(1, 1024).show_default();
+  verb.flag("--remove", o->remove, "Take these files and folders out of the index");
+  verb.flag("--verify", o->verify, "Read the whole index and say whether it is in order");
+  verb.run([o, common] { index(*o, *common); });
 }
 
 void add_search(CLI::App& app) {
   auto o = std::make_shared<QueryOptions>();
-  CLI::App* verb = app.add_subcommand("search", "Ask a search index");
-  auto common = add_common(*verb, "lyceum search notes.index \"how do I renew my passport\"");
-  verb->add_option("index", o->index, "The index file")->required();
-  add_input(*verb, o->input, "Questions");
-  verb->add_option("--model,-m", o->model, "The encoder, if it moved since the index was made");
-  verb->add_option("--top,-k", o->search.top, "Answers to each question")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  verb->add_flag("--hybrid", o->search.hybrid, "Join vectors with word matches (BM25)");
-  verb->add_flag("--no-truncate", o->no_truncate, "A question that is too long is an error");
-  verb->callback([o, common] { search(*o, *common); });
+  Verb verb(app, "search", "Ask a search index");
+  auto common = add_common(verb, "lyceum search notes.index \"how do I renew my passport\"");
+  verb.option("index", o->index, "The index file").required();
+  add_input(verb, o->input, "Questions");
+  verb.option("--model,-m", o->model, "The encoder, if it moved since the index was made");
+  verb.option("--top,-k", o->search.top, "Answers to each question").range(1, 100000).show_default();
+  verb.flag("--hybrid", o->search.hybrid, "Join vectors with word matches (BM25)");
+  verb.flag("--no-truncate", o->no_truncate, "A question that is too long is an error");
+  verb.run([o, common] { search(*o, *common); });
 }
 
 }  // namespace lyceum::app

@@ -147,20 +147,18 @@ void print_man(const CLI::App& app) {
 
 void add_completion(CLI::App& app) {
   auto shell = std::make_shared<std::string>();
-  CLI::App* verb = app.add_subcommand("completion", "Completion of verbs and options for a shell");
-  verb->add_option("shell", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  verb->footer("Example:\n  source <(lyceum completion bash)");
-  verb->callback([shell, &app] {
+  Verb verb(app, "completion", "Completion of verbs and options for a shell");
+  verb.option("shell", *shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
+  verb.example("source <(lyceum completion bash)");
+  verb.run([shell, &app] {
     (*shell == "bash" ? print_bash : *shell == "zsh" ? print_zsh : print_fish)(app);
   });
 }
 
 void add_man(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("man", "The manual page, as man reads it");
-  verb->footer("Example:\n  lyceum man > lyceum.1 && man ./lyceum.1");
-  verb->callback([&app] { print_man(app); });
+  Verb verb(app, "man", "The manual page, as man reads it");
+  verb.example("lyceum man > lyceum.1 && man ./lyceum.1");
+  verb.run([&app] { print_man(app); });
 }
 
 }  // namespace lyceum::app

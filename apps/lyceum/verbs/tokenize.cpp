@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -115,25 +114,25 @@ void detokenize(const DetokenizeOptions& o, const Common& common) {
 
 void add_tokenize(CLI::App& app) {
   auto o = std::make_shared<TokenizeOptions>();
-  CLI::App* verb = app.add_subcommand("tokenize", "Ids, pieces and byte offsets");
+  Verb verb(app, "tokenize", "Ids, pieces and byte offsets");
   auto common =
-      add_common(*verb, "lyceum tokenize bert-base-uncased \"Paris is the capital of France.\" --json");
-  verb->add_option("model", o->model, "A folder with a tokenizer, or a name")->required();
-  add_input(*verb, o->input, "Texts");
-  verb->add_flag("--no-special", o->no_special, "Without the special tokens around a text");
-  verb->add_flag("--pairs", o->pairs, "Two columns with a tab between them are a pair");
-  verb->add_option("--max-tokens", o->max_tokens, "Cut to so many tokens")->check(CLI::Range(1, 1 << 30));
-  verb->callback([o, common] { tokenize(*o, *common); });
+      add_common(verb, "lyceum tokenize bert-base-uncased \"Paris is the capital of France.\" --json");
+  verb.option("model", o->model, "A folder with a tokenizer, or a name").required();
+  add_input(verb, o->input, "Texts");
+  verb.flag("--no-special", o->no_special, "Without the special tokens around a text");
+  verb.flag("--pairs", o->pairs, "Two columns with a tab between them are a pair");
+  verb.option("--max-tokens", o->max_tokens, "Cut to so many tokens").range(1, 1 << 30);
+  verb.run([o, common] { tokenize(*o, *common); });
 }
 
 void add_detokenize(CLI::App& app) {
   auto o = std::make_shared<DetokenizeOptions>();
-  CLI::App* verb = app.add_subcommand("detokenize", "Text from ids");
-  auto common = add_common(*verb, "lyceum detokenize bert-base-uncased 101 3000 2003 102");
-  verb->add_option("model", o->model, "A folder with a tokenizer, or a name")->required();
-  add_input(*verb, o->input, "Ids");
-  verb->add_flag("--keep-special", o->keep_special, "Show special tokens too");
-  verb->callback([o, common] { detokenize(*o, *common); });
+  Verb verb(app, "detokenize", "Text from ids");
+  auto common = add_common(verb, "lyceum detokenize bert-base-uncased 101 3000 2003 102");
+  verb.option("model", o->model, "A folder with a tokenizer, or a name").required();
+  add_input(verb, o->input, "Ids");
+  verb.flag("--keep-special", o->keep_special, "Show special tokens too");
+  verb.run([o, common] { detokenize(*o, *common); });
 }
 
 }  // namespace lyceum::app
