@@ -44,52 +44,57 @@ struct MatrixArgs {
   std::int64_t c_stride;
 };
 
+// Up to kTileColumns of c.
 template <int kRows, bool kTransposed>
-HWY_INLINE void Columns(const MatrixArgs& args, std::int64_t columns, bool first) {
-  MatrixArgs t = args;
-  for (std::int64_t n = 0; n < columns; n += kTileColumns) {
-    const std::int64_t left = columns - n;
-    t.panel = args.panel + n;
-    t.c = args.c + n;
-    if (left > kStep * 3 && kMaxVectors == 4) {
-      Tile<kRows, kMaxVectors, kTransposed>(t, left < kTileColumns ? left : kTileColumns, first);
-    } else if (left > kStep * 2 && kMaxVectors == 4) {
-      Tile<kRows, 3, kTransposed>(t, left, first);
-    } else if (left > kStep) {
-      Tile<kRows, 2, kTransposed>(t, left < 2 * kStep ? left : 2 * kStep, first);
-    } else {
-      Tile<kRows, 1, kTransposed>(t, left, first);
-    }
+HWY_INLINE void Columns(const MatrixArgs& t, std::int64_t columns, bool first) {
+  if (columns > kStep * 3 && kMaxVectors == 4) {
+    Tile<kRows, kMaxVectors, kTransposed>(t, columns, first);
+  } else if (columns > kStep * 2 && kMaxVectors == 4) {
+    Tile<kRows, 3, kTransposed>(t, columns, first);
+  } else if (columns > kStep) {
+    Tile<kRows, 2, kTransposed>(t, columns, first);
+  } else {
+    Tile<kRows, 1, kTransposed>(t, columns, first);
   }
 }
 
-// c[rows][columns] (+)= a b. The last vector of a row of b is read whole: b must allow it.
+// Up to kTileRows rows and kTileColumns columns of c.
 template <bool kTransposed>
-void Multiply(MatrixArgs t, std::int64_t rows, std::int64_t columns, bool first) {
-  const std::int64_t a_step = kTransposed ? 1 : t.a_stride;
-  for (std::int64_t m = 0; m < rows; m += kTileRows) {
-    switch (rows - m) {
-      case 1:
-        Columns<1, kTransposed>(t, columns, first);
-        break;
-      case 2:
-        Columns<2, kTransposed>(t, columns, first);
-        break;
-      case 3:
-        Columns<3, kTransposed>(t, columns, first);
-        break;
-      case 4:
-        Columns<4, kTransposed>(t, columns, first);
-        break;
-      case 5:
-        Columns<5, kTransposed>(t, columns, first);
-        break;
-      default:
-        Columns<6, kTransposed>(t, columns, first);
-        break;
+HWY_INLINE void MultiplyTile(const MatrixArgs& t, std::int64_t rows, std::int64_t columns, bool first) {
+  switch (rows) {
+    case 1:
+      return Columns<1, kTransposed>(t, columns, first);
+    case 2:
+      return Columns<2, kTransposed>(t, columns, first);
+    case 3:
+      return Columns<3, kTransposed>(t, columns, first);
+    case 4:
+      return Columns<4, kTransposed>(t, columns, first);
+    case 5:
+      return Columns<5, kTransposed>(t, columns, first);
+    default:
+      return Columns<6, kTransposed>(t, columns, first);
+  }
+}
+
+// c[rows][columns] (+)= a b. The last vector of a row of b is read whole: b must allow it. A block of b,
+// kBlockDepth deep and a tile wide, stays in the first-level cache while all rows meet it.
+constexpr std::int64_t kBlockDepth = 128;
+template <bool kTransposed>
+void Multiply(const MatrixArgs& args, std::int64_t rows, std::int64_t columns, bool first) {
+  MatrixArgs t = args;
+  for (std::int64_t k = 0; k < args.k; k += kBlockDepth) {
+    t.k = args.k - k < kBlockDepth ? args.k - k : kBlockDepth;
+    const float* a = args.a + k * (kTransposed ? args.a_stride : 1);
+    for (std::int64_t n = 0; n < columns; n += kTileColumns) {
+      t.panel = args.panel + k * args.panel_stride + n;
+      for (std::int64_t m = 0; m < rows; m += kTileRows) {
+        t.a = a + m * (kTransposed ? 1 : args.a_stride);
+        t.c = args.c + m * args.c_stride + n;
+        MultiplyTile<kTransposed>(t, rows - m < kTileRows ? rows - m : kTileRows,
+                                  columns - n < kTileColumns ? columns - n : kTileColumns, first && k == 0);
+      }
     }
-    t.a += kTileRows * a_step;
-    t.c += kTileRows * t.c_stride;
   }
 }
 
@@ -214,12 +219,12 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
   const std::int64_t shift = keys - h.shape.queries;  // position of query 0
   const std::int64_t out_stride = (values + 15) / 16 * 16;
   float* out = scratch;                            // [kQueryBlock][out_stride]
-  float* scores = out + kQueryBlock * out_stride;  // [kTileRows][kKeyTile]
-  float* lanes = scores + kTileRows * kKeyTile;    // [kQueryBlock][16]
+  float* scores = out + kQueryBlock * out_stride;  // [kGroupRows][kKeyTile]
+  float* lanes = scores + kGroupRows * kKeyTile;   // [kQueryBlock][16]
   float* most = lanes + kQueryBlock * kLanes;      // [kQueryBlock]
   float* factors = most + kQueryBlock + 4;         // [kKeyTile]
-  const VF32 scale = hn::Set(d, h.rules.scale);
-  const bool scaled_only = h.rules.softcap <= 0 && h.rules.slope == 0 && h.rules.bias == nullptr;
+  const bool scaled_only =
+      h.rules.scale > 0 && h.rules.softcap <= 0 && h.rules.slope == 0 && h.rules.bias == nullptr;
   for (std::int64_t block = begin; block < end; block += kQueryBlock) {
     const std::int64_t rows = end - block < kQueryBlock ? end - block : kQueryBlock;
     for (std::int64_t i = 0; i < rows * out_stride; i += kStep) hn::StoreU(hn::Zero(d), d, out + i);
@@ -234,15 +239,17 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
         any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
       if (!any) continue;
       const float* v = h.values_packed + first * out_stride;
-      for (std::int64_t m = 0; m < rows; m += kTileRows) {
-        const std::int64_t tile_rows = rows - m < kTileRows ? rows - m : kTileRows;
+      for (std::int64_t m = 0; m < rows; m += kGroupRows) {
+        const std::int64_t group = rows - m < kGroupRows ? rows - m : kGroupRows;
         // The keys of this tile that any of these rows sees, in whole vectors of 16: what lies outside has
         // probability 0.
         std::int64_t low = whole, high = 0;
-        for (std::int64_t r = 0; r < tile_rows; ++r) {
-          const Visible visible = VisibleFrom(h.rules, block + m + r + shift, keys);
-          const std::int64_t from = visible.prefix > first ? first : visible.low,
-                             to = visible.prefix > visible.high ? visible.prefix : visible.high;
+        Visible visible[kGroupRows];
+        for (std::int64_t r = 0; r < group; ++r) {
+          visible[r] = VisibleFrom(h.rules, block + m + r + shift, keys);
+          const Visible& sees = visible[r];
+          const std::int64_t from = sees.prefix > first ? first : sees.low,
+                             to = sees.prefix > sees.high ? sees.prefix : sees.high;
           low = from - first < low ? from - first : low;
           high = to - first > high ? to - first : high;
         }
@@ -251,61 +258,60 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
         if (low >= high) continue;
         Multiply<false>({h.q + (block + m) * h.q_stride, h.q_stride, h.keys_packed + first * width + low,
                          kKeyTile, width, scores + low, kKeyTile},
-                        tile_rows, high - low, true);
-        for (std::int64_t r = 0; r < tile_rows; ++r) {
+                        group, high - low, true);
+        bool is_raw[kGroupRows];  // the row's scores are not multiplied by the scale yet
+        float now[kGroupRows];
+        for (std::int64_t r = 0; r < group; ++r) {
           float* s = scores + r * kKeyTile;
-          const std::int64_t p = block + m + r + shift;
-          const Visible visible = VisibleFrom(h.rules, p, keys);
-          const bool masked = first + high > keys || !SeesAll(visible, first + low, first + high);
-          VF32 highest = hn::Set(d, -HUGE_VALF);
-          if (scaled_only && !masked) {
-            for (std::int64_t j = low; j < high; j += kStep) {
-              const VF32 x = hn::Mul(hn::LoadU(d, s + j), scale);
-              hn::StoreU(x, d, s + j);
-              highest = hn::Max(x, highest);
-            }
-          } else {
-            FinishScores(s + low, nullptr, high - low, first + low, p, h.rules, visible, masked);
-            for (std::int64_t j = low; j < high; j += kStep) highest = hn::Max(hn::LoadU(d, s + j), highest);
-          }
+          const bool masked = first + high > keys || !SeesAll(visible[r], first + low, first + high);
+          is_raw[r] = scaled_only && !masked;
+          if (!is_raw[r])
+            FinishScores(s + low, nullptr, high - low, first + low, block + m + r + shift, h.rules,
+                         visible[r], masked);
+          VF32 highest = hn::Set(d, -HUGE_VALF);  // the second operand of Max: NaN scores leave it as it is
+          for (std::int64_t j = low; j < high; j += kStep) highest = hn::Max(hn::LoadU(d, s + j), highest);
+          const float most_here = hn::GetLane(hn::MaxOfLanes(d, highest));
+          now[r] = is_raw[r] ? most_here * h.rules.scale : most_here;
+        }
+        for (std::int64_t r = 0; r < group; ++r) {
+          float* s = scores + r * kKeyTile;
           const float before = most[m + r];
-          float now = hn::GetLane(hn::MaxOfLanes(d, highest));
-          now = now > before ? now : before;
-          if (now == -HUGE_VALF) {  // nothing seen yet: probabilities of this tile are zero
+          if (!(now[r] > before)) now[r] = before;
+          if (now[r] == -HUGE_VALF) {  // nothing seen yet: probabilities of this tile are zero
             for (std::int64_t j = low; j < high; j += kStep) hn::StoreU(hn::Zero(d), d, s + j);
             continue;
           }
           float* lane = lanes + (m + r) * static_cast<std::int64_t>(kLanes);
-          if (now != before) {  // rescale by e^(before - now); exactly 1 otherwise
-            const VF32 c = Exp(d, hn::Set(d, before - now));
+          if (now[r] != before) {  // rescale by e^(before - now); exactly 1 otherwise
+            const VF32 c = Exp(d, hn::Set(d, before - now[r]));
             float* o = out + (m + r) * out_stride;
             for (std::int64_t i = 0; i < out_stride; i += kStep)
               hn::StoreU(hn::Mul(hn::LoadU(d, o + i), c), d, o + i);
             for (std::int64_t i = 0; i < static_cast<std::int64_t>(kLanes); i += kStep)
               hn::StoreU(hn::Mul(hn::LoadU(d, lane + i), c), d, lane + i);
-            most[m + r] = now;
+            most[m + r] = now[r];
           }
-          const VF32 maximum = hn::Set(d, now);
+          const VF32 maximum = hn::Set(d, now[r]), factor = hn::Set(d, is_raw[r] ? h.rules.scale : 1.0f);
           VF32 sums[kParts];
           for (std::size_t part = 0; part < kParts; ++part)
             sums[part] = hn::LoadU(d, lane + static_cast<std::int64_t>(part) * kStep);
           for (std::int64_t j = low; j < high; j += static_cast<std::int64_t>(kLanes))
             for (std::size_t part = 0; part < kParts; ++part) {
               float* at = s + j + static_cast<std::int64_t>(part) * kStep;
-              const VF32 e = ExpNonPositive(d, hn::Sub(hn::LoadU(d, at), maximum));
+              const VF32 e = ExpNonPositive(d, hn::Sub(hn::Mul(hn::LoadU(d, at), factor), maximum));
               hn::StoreU(e, d, at);
               sums[part] = hn::Add(sums[part], e);
             }
           for (std::size_t part = 0; part < kParts; ++part)
             hn::StoreU(sums[part], d, lane + static_cast<std::int64_t>(part) * kStep);
           if (h.rules.dropout > 0) {
-            DropoutFactors(h.rules, p, first, count, factors);
+            DropoutFactors(h.rules, block + m + r + shift, first, count, factors);
             for (std::int64_t j = 0; j < count; ++j) s[j] *= factors[j];
           }
         }
         Multiply<false>({scores + low, kKeyTile, v + low * out_stride, out_stride,
                          (high < count ? high : count) - low, out + m * out_stride, out_stride},
-                        tile_rows, values, false);
+                        group, values, false);
       }
     }
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -352,12 +358,15 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
     TransposeTile(h.k + first * h.k_stride, h.k_stride, count, width, key_columns);
     TransposeTile(h.v + first * h.v_stride, h.v_stride, count, values, value_columns);
     CopyRows(h.k + first * h.k_stride, h.k_stride, count, width, key_rows, wide_k);
-    for (std::int64_t block = 0; block < queries; block += kQueryBlock) {
-      const std::int64_t rows = queries - block < kQueryBlock ? queries - block : kQueryBlock;
-      bool any = false;
-      for (std::int64_t r = 0; r < rows && !any; ++r)
-        any = !SeesNone(VisibleFrom(h.rules, block + r + shift, keys), first, first + count);
-      if (!any) continue;
+    for (std::int64_t from = 0; from < queries; from += kQueryBlock) {
+      // The block's rows [block, end) from the first to the last one that sees any of these keys.
+      std::int64_t block = from, end = queries - from < kQueryBlock ? queries : from + kQueryBlock;
+      while (block < end && SeesNone(VisibleFrom(h.rules, block + shift, keys), first, first + count))
+        ++block;
+      while (block < end && SeesNone(VisibleFrom(h.rules, end - 1 + shift, keys), first, first + count))
+        --end;
+      if (block == end) continue;
+      const std::int64_t rows = end - block;
       CopyRows(h.q + block * h.q_stride, h.q_stride, rows, width, query_rows, wide_k);
       CopyRows(h.dout + block * h.out_stride, h.out_stride, rows, values, dout_rows, wide_v);
       Multiply<false>({query_rows, wide_k, key_columns, kKeyTile, width, p_tile, kKeyTile}, rows, whole,
@@ -431,7 +440,7 @@ HWY_EXPORT(PackRowsImpl);
 
 std::int64_t attention_scratch(const HeadShape& shape) {
   const std::int64_t wide = (shape.value_width + 15) / 16 * 16;
-  return kQueryBlock * wide + 8 * kKeyTile + kQueryBlock * 17 + 4 + kKeyTile;
+  return kQueryBlock * wide + kGroupRows * kKeyTile + kQueryBlock * 17 + 4 + kKeyTile;
 }
 
 std::int64_t attention_backward_scratch(const HeadShape& shape) {

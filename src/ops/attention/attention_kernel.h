@@ -7,7 +7,8 @@ namespace lyceum::kernels {
 
 constexpr std::int64_t kKeyTile =
     64;  // keys of a tile; tiles begin at multiples of it, counted from the first key
-constexpr std::int64_t kQueryBlock = 60;  // query rows that share the tile while it is hot (a multiple of 6)
+constexpr std::int64_t kQueryBlock = 72;  // query rows that share the tile while it is hot
+constexpr std::int64_t kGroupRows = 24;   // of a block, whose scores are made together (a multiple of 6)
 
 // What a query sees and what is added to its scores.
 struct HeadRules {
