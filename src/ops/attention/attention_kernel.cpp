@@ -201,6 +201,11 @@ HWY_INLINE void FinishScores(float* scores, float* slopes, std::int64_t n, std::
   }
 }
 
+// The scale is all that is done to a visible score.
+HWY_INLINE bool ScalesOnly(const HeadRules& rules) {
+  return rules.softcap <= 0 && rules.slope == 0 && rules.bias == nullptr;
+}
+
 // 0 or 1 / (1 - dropout) for the keys first + [0, n).
 void DropoutFactors(const HeadRules& rules, std::int64_t p, std::int64_t first, std::int64_t n,
                     float* factors) {
@@ -223,8 +228,7 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
   float* lanes = scores + kGroupRows * kKeyTile;   // [kQueryBlock][16]
   float* most = lanes + kQueryBlock * kLanes;      // [kQueryBlock]
   float* factors = most + kQueryBlock + 4;         // [kKeyTile]
-  const bool scaled_only =
-      h.rules.scale > 0 && h.rules.softcap <= 0 && h.rules.slope == 0 && h.rules.bias == nullptr;
+  const bool scaled_only = h.rules.scale > 0 && ScalesOnly(h.rules);
   for (std::int64_t block = begin; block < end; block += kQueryBlock) {
     const std::int64_t rows = end - block < kQueryBlock ? end - block : kQueryBlock;
     for (std::int64_t i = 0; i < rows * out_stride; i += kStep) hn::StoreU(hn::Zero(d), d, out + i);
@@ -350,6 +354,7 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
   float* slopes = s_tile + kQueryBlock * kKeyTile;        // [kKeyTile]
   float* factors = slopes + kKeyTile;                     // [kKeyTile]
   float* along = factors + kKeyTile;                      // D [M]
+  const bool plain = ScalesOnly(h.rules) && h.rules.dropout <= 0;
   for (std::int64_t i = 0; i < queries; ++i)
     along[i] = Dot(h.dout + i * h.out_stride, h.out + i * h.out_stride, values);
   for (std::int64_t first = 0; first < keys; first += kKeyTile) {
@@ -376,9 +381,6 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
       for (std::int64_t r = 0; r < rows; ++r) {
         const std::int64_t i = block + r, p = i + shift;
         float *prob = p_tile + r * kKeyTile, *ds = s_tile + r * kKeyTile;
-        const Visible visible = VisibleFrom(h.rules, p, keys);
-        FinishScores(prob, slopes, whole, first, p, h.rules, visible,
-                     count != whole || !SeesAll(visible, first, first + count));
         if (h.row_max[i] == -HUGE_VALF) {  // a query that sees nothing
           for (std::int64_t j = 0; j < whole; j += kStep) {
             hn::StoreU(hn::Zero(d), d, prob + j);
@@ -388,6 +390,19 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
         }
         const VF32 maximum = hn::Set(d, h.row_max[i]), inverse = hn::Set(d, 1.0f / h.row_sum[i]),
                    row_along = hn::Set(d, along[i]);
+        const VF32 scale = hn::Set(d, h.rules.scale);
+        const Visible visible = VisibleFrom(h.rules, p, keys);
+        const bool masked = count != whole || !SeesAll(visible, first, first + count);
+        if (plain && !masked) {  // what follows, in one pass
+          for (std::int64_t j = 0; j < whole; j += kStep) {
+            const VF32 s = hn::Sub(hn::Mul(hn::LoadU(d, prob + j), scale), maximum);
+            const VF32 e = hn::Mul(ExpNonPositive(d, s), inverse);
+            hn::StoreU(e, d, prob + j);
+            hn::StoreU(hn::Mul(hn::Mul(e, hn::Sub(hn::LoadU(d, ds + j), row_along)), scale), d, ds + j);
+          }
+          continue;
+        }
+        FinishScores(prob, slopes, whole, first, p, h.rules, visible, masked);
         if (h.rules.dropout > 0) {
           DropoutFactors(h.rules, p, first, count, factors);
           for (std::int64_t j = count; j < whole; ++j) factors[j] = 0.0f;
@@ -411,7 +426,6 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
                                                        : distance;
             h.dbias[distance + h.rules.bias_reach] += ds[j];
           }
-        const VF32 scale = hn::Set(d, h.rules.scale);
         for (std::int64_t j = 0; j < whole; j += kStep) {
           VF32 g = hn::Mul(hn::LoadU(d, ds + j), scale);
           if (h.rules.softcap > 0) g = hn::Mul(g, hn::LoadU(d, slopes + j));
