@@ -1,7 +1,6 @@
 // A file of evaluation data, plain or compressed: the first byte says what it is read as.
 #include "tasks/evaluate/task_files.h"
 
-#include <cmath>
 #include <filesystem>
 
 #include "base/json.h"

@@ -77,23 +77,18 @@ HWY_INLINE void MultiplyTile(const MatrixArgs& t, std::int64_t rows, std::int64_
   }
 }
 
-// c[rows][columns] (+)= a b. The last vector of a row of b is read whole: b must allow it. A block of b,
-// kBlockDepth deep and a tile wide, stays in the first-level cache while all rows meet it.
-constexpr std::int64_t kBlockDepth = 128;
+// c[rows][columns] (+)= a b. The last vector of a row of b is read whole: b must allow it. A tile's width of b
+// stays in the first-level cache while all rows meet it.
 template <bool kTransposed>
 void Multiply(const MatrixArgs& args, std::int64_t rows, std::int64_t columns, bool first) {
   MatrixArgs t = args;
-  for (std::int64_t k = 0; k < args.k; k += kBlockDepth) {
-    t.k = args.k - k < kBlockDepth ? args.k - k : kBlockDepth;
-    const float* a = args.a + k * (kTransposed ? args.a_stride : 1);
-    for (std::int64_t n = 0; n < columns; n += kTileColumns) {
-      t.panel = args.panel + k * args.panel_stride + n;
-      for (std::int64_t m = 0; m < rows; m += kTileRows) {
-        t.a = a + m * (kTransposed ? 1 : args.a_stride);
-        t.c = args.c + m * args.c_stride + n;
-        MultiplyTile<kTransposed>(t, rows - m < kTileRows ? rows - m : kTileRows,
-                                  columns - n < kTileColumns ? columns - n : kTileColumns, first && k == 0);
-      }
+  for (std::int64_t n = 0; n < columns; n += kTileColumns) {
+    t.panel = args.panel + n;
+    for (std::int64_t m = 0; m < rows; m += kTileRows) {
+      t.a = args.a + m * (kTransposed ? 1 : args.a_stride);
+      t.c = args.c + m * args.c_stride + n;
+      MultiplyTile<kTransposed>(t, rows - m < kTileRows ? rows - m : kTileRows,
+                                columns - n < kTileColumns ? columns - n : kTileColumns, first);
     }
   }
 }
