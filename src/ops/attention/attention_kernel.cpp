@@ -77,8 +77,8 @@ HWY_INLINE void MultiplyTile(const MatrixArgs& t, std::int64_t rows, std::int64_
   }
 }
 
-// c[rows][columns] (+)= a b. The last vector of a row of b is read whole: b must allow it. A tile's width of b
-// stays in the first-level cache while all rows meet it.
+// c[rows][columns] (+)= a b. The last vector of a row of b is read whole: b must allow it. A tile's width of
+// b stays in the first-level cache while all rows meet it.
 template <bool kTransposed>
 void Multiply(const MatrixArgs& args, std::int64_t rows, std::int64_t columns, bool first) {
   MatrixArgs t = args;
