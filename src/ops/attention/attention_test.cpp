@@ -213,6 +213,19 @@ TEST(Attention, QueriesThatSeeNothingGiveZerosAndNaNStays) {
   EXPECT_TRUE(std::isnan(attention(q, k, v, queries, keys, spec).row<float>(3)[0]));
 }
 
+// The largest score is then the smallest product: taken for the other one, exponentials overflow.
+TEST(Attention, ANegativeScaleIsThePositiveOneOfNegatedQueries) {
+  const std::int64_t lengths[] = {70};
+  const SequenceLayout layout = SequenceLayout::from_lengths(lengths);
+  const Tensor q = random_tensor({70, 16}, 1, -2, 2), k = random_tensor({70, 16}, 2, -2, 2),
+               v = random_tensor({70, 16}, 3);
+  Tensor negated = Tensor::empty(q.shape());
+  for (std::int64_t i = 0; i < q.elements(); ++i) negated.mutable_data<float>()[i] = -q.data<float>()[i];
+  EXPECT_EQ(check::same_bits(attention(q, k, v, layout, layout, {.scale = -30.0f}),
+                             attention(negated, k, v, layout, layout, {.scale = 30.0f})),
+            "");
+}
+
 TEST(Attention, NeedsMemoryForTheTokensOnly) {
   const std::int64_t lengths[] = {4096};
   const SequenceLayout layout = SequenceLayout::from_lengths(lengths);
