@@ -1,5 +1,3 @@
-#include "models/bert/bert.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -13,6 +11,7 @@
 #include "base/parallel.h"
 #include "check/gradcheck.h"
 #include "formats/safetensors.h"
+#include "models/bert/encoder_names.h"
 #include "nn/forward.h"
 #include "nn/registry.h"
 
@@ -366,17 +365,17 @@ TEST(Bert, IsFoundByItsTypeOrByItsClassAndOthersAreListed) {
 }
 
 TEST(Bert, ConfigurationsOfOtherModelsAreRefusedAndMissingKeysHaveDefaults) {
-  EXPECT_EQ(bert_config("{}", "x").width, 768);
-  EXPECT_EQ(bert_config("{}", "x").padding_id, 0);
-  EXPECT_EQ(bert_config(R"({"pad_token_id":null})", "x").padding_id, -1);
-  EXPECT_EQ(bert_config(R"({"pad_token_id":-1,"vocab_size":30})", "x").padding_id,
+  EXPECT_EQ(encoder_config("{}", "x", {}).width, 768);
+  EXPECT_EQ(encoder_config("{}", "x", {}).padding_id, 0);
+  EXPECT_EQ(encoder_config(R"({"pad_token_id":null})", "x", {}).padding_id, -1);
+  EXPECT_EQ(encoder_config(R"({"pad_token_id":-1,"vocab_size":30})", "x", {}).padding_id,
             29);  // R: counted from the end
   for (const char* json : {R"({"hidden_act":"quick_gelu"})", R"({"is_decoder":true})",
                            R"({"position_embedding_type":"relative_key"})"})
-    EXPECT_EQ(code_of([&] { bert_config(json, "x"); }), Errc::kUnsupported) << json;
+    EXPECT_EQ(code_of([&] { encoder_config(json, "x", {}); }), Errc::kUnsupported) << json;
   for (const char* json : {R"({"hidden_size":10,"num_attention_heads":3})", R"({"problem_type":"x"})",
                            R"({"layer_norm_eps":"small"})"})
-    EXPECT_EQ(code_of([&] { bert_config(json, "x"); }), Errc::kFormat) << json;
+    EXPECT_EQ(code_of([&] { encoder_config(json, "x", {}); }), Errc::kFormat) << json;
 }
 
 TEST(Bert, InputsThatTheClassDoesNotKnowAreRefused) {

@@ -78,7 +78,7 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
   e->unused_ = std::move(all.loaded.unused);
   e->tokenizer_ = Tokenizer::from_folder(body);
   // the smallest of what the pipeline, the tokenizer and the position table allow
-  e->max_tokens_ = e->model_->max_positions();
+  e->max_tokens_ = e->model_->max_tokens();
   for (const std::int64_t limit :
        {e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body),
         options.max_tokens})
@@ -215,16 +215,10 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role,
   parallel_tasks(static_cast<std::int64_t>(batches.size()), [&](std::int64_t task, int) {
     check_interrupt();
     const auto [first, last] = batches[static_cast<std::size_t>(task)];
-    PackedTokens packed;
-    std::vector<std::int64_t> lengths, prompts;
-    for (std::size_t i = first; i < last; ++i) {
-      const Encoding& e = encodings[i];
-      packed.ids.insert(packed.ids.end(), e.ids.begin(), e.ids.end());
-      packed.types.insert(packed.types.end(), e.type_ids.begin(), e.type_ids.end());
-      lengths.push_back(static_cast<std::int64_t>(e.ids.size()));
-      prompts.push_back(prompt_tokens);
-    }
-    packed.layout = SequenceLayout::from_lengths(lengths);
+    TokenPacker packer(*model_);
+    for (std::size_t i = first; i < last; ++i) packer.add(encodings[i].ids, encodings[i].type_ids);
+    const std::vector<std::int64_t> prompts(last - first, prompt_tokens);
+    const PackedTokens packed = packer.finish();
     const Tensor vectors = (*head_)(model_->encode(packed), packed.layout, prompts);
     std::copy_n(vectors.data<float>(), vectors.elements(), to + static_cast<std::int64_t>(first) * width());
   });
