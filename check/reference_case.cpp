@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 
 #include "check/gradcheck.h"
 #include "formats/safetensors.h"
@@ -25,6 +26,20 @@ ReferenceCase reference_case(const fs::path& folder) {
 
 std::unique_ptr<Model> load_folder(const fs::path& folder) {
   return load_model(ModelFolder::find(folder.string())).model;
+}
+
+ChangedFolder::ChangedFolder(const fs::path& golden, const std::function<void(NamedTensors&)>& change,
+                             const std::function<void(std::string&)>& config) {
+  std::ifstream in(golden / "config.json");
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  if (config) config(text);
+  std::ofstream(folder_.path() / "config.json") << text;
+  const Safetensors file = Safetensors::open(golden / "model.safetensors");
+  NamedTensors tensors;
+  for (const SafetensorsEntry& e : file.entries()) tensors.emplace(e.name, file.tensor(e));
+  change(tensors);
+  const std::vector<std::pair<std::string, Tensor>> list(tensors.begin(), tensors.end());
+  write_safetensors(folder_.path() / "model.safetensors", list);
 }
 
 NamedTensors tokens_only(const NamedTensors& inputs) {

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "check/temporary_folder.h"
+#include "formats/model_folder.h"
 #include "nn/model.h"
 #include "nn/named_tensors.h"
 
@@ -19,6 +22,18 @@ ReferenceCase reference_case(const std::filesystem::path& folder);
 std::unique_ptr<Model> load_folder(const std::filesystem::path& folder);
 // input_ids, attention_mask, token_type_ids, position_ids.
 NamedTensors tokens_only(const NamedTensors& inputs);
+
+// A folder of its own with a golden's configuration and changed tensors.
+class ChangedFolder {
+ public:
+  ChangedFolder(const std::filesystem::path& golden, const std::function<void(NamedTensors&)>& change,
+                const std::function<void(std::string&)>& config = {});
+  std::unique_ptr<Model> model() const { return load_folder(folder_.path()); }
+  ModelFolder folder() const { return ModelFolder::find(folder_.path().string()); }
+
+ private:
+  TemporaryFolder folder_;
+};
 
 double largest(const Tensor& t);
 double difference(const Tensor& a, const Tensor& b);  // the largest; infinite where one is not a number

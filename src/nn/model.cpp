@@ -1,9 +1,11 @@
 #include "nn/model.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
 #include "base/error.h"
+#include "base/parallel.h"
 
 namespace lyceum {
 
@@ -39,6 +41,45 @@ void Model::set_compute(Compute compute) {
 
 void Model::place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const {
   for (std::size_t t = 0; t < ids.size(); ++t) positions[t] = static_cast<std::int64_t>(t);
+}
+
+std::vector<SequenceRange> cache_parts(const SequenceLayout& layout) {
+  constexpr std::int64_t kPartTokens = 192;
+  std::vector<SequenceRange> parts;
+  std::vector<std::int64_t> tokens;  // of each
+  for (std::int64_t s = 0; s < layout.sequences(); ++s) {
+    if (parts.empty() || (tokens.back() > 0 && tokens.back() + layout.length(s) > kPartTokens)) {
+      parts.push_back({s, s});
+      tokens.push_back(0);
+    }
+    parts.back().last = s + 1;
+    tokens.back() += layout.length(s);
+  }
+  // Threads take the parts in order as they become free: the last one done decides.
+  std::vector<std::int64_t> busy(static_cast<std::size_t>(thread_count()), 0);
+  for (const std::int64_t count : tokens) *std::min_element(busy.begin(), busy.end()) += count;
+  const auto most = static_cast<double>(*std::max_element(busy.begin(), busy.end()));
+  if (most * static_cast<double>(busy.size()) > 1.15 * static_cast<double>(layout.tokens()))
+    return {{0, layout.sequences()}};
+  return parts;
+}
+
+PackedTokens sequences_of(const PackedTokens& tokens, const SequenceRange& range) {
+  const SequenceLayout& layout = tokens.layout;
+  const std::int64_t begin = layout.begin(range.first), end = layout.begin(range.last);
+  const auto part = [&](std::span<const std::int64_t> all) {
+    return std::vector<std::int64_t>(all.begin() + begin, all.begin() + end);
+  };
+  PackedTokens some;
+  some.ids = part(tokens.ids);
+  some.types = part(tokens.types);
+  some.rows = range.last - range.first;
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t s = range.first; s < range.last; ++s) lengths.push_back(layout.length(s));
+  some.layout = SequenceLayout::from(
+      lengths, part(layout.positions()),
+      std::vector<std::uint64_t>(layout.ids().begin() + range.first, layout.ids().begin() + range.last));
+  return some;
 }
 
 void TokenPacker::add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types) {

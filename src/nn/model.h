@@ -108,6 +108,17 @@ class Model {
   virtual bool has_segments() const { return true; }
 };
 
+// Sequences [first, last) of a batch.
+struct SequenceRange {
+  std::int64_t first = 0, last = 0;
+};
+// A batch cut between sequences into parts of about 192 tokens, whose activations stay in a second-level
+// cache; in one part when that keeps the threads busier. Called inside a parallel call, for that thread
+// alone.
+std::vector<SequenceRange> cache_parts(const SequenceLayout& layout);
+// Some of a batch's sequences; places are left empty.
+PackedTokens sequences_of(const PackedTokens& tokens, const SequenceRange& range);
+
 // Encoded texts one after another as one packed batch, with the positions and types that the model wants.
 class TokenPacker {
  public:

@@ -42,9 +42,8 @@ struct Task {
 // All of a task's columns for all of its rows: sums of a block in turn, each finished while it is hot.
 void run_units(const NarrowUnit& unit, const Task& task, const std::byte* a, std::int64_t a_stride,
                const float* row_scales, const NarrowPanels& b, float* c, std::int64_t c_stride,
-               const Epilogue& epilogue, bool plain) {
+               const Epilogue& epilogue) {
   static thread_local AlignedFloats scratch;
-  const EpilogueRows finish = epilogue_rows();
   const std::int64_t column_bytes = b.column_bytes(), group_stride = 16 * column_bytes,
                      width = 16 * unit.groups;
   const std::int64_t units = (kBlockRows + unit.rows - 1) / unit.rows;
@@ -69,15 +68,19 @@ void run_units(const NarrowUnit& unit, const Task& task, const std::byte* a, std
                          .first = depth == 0});
       }
       const std::int64_t n = g * 16, columns = std::min(groups * 16, b.n() - n);
-      if (b.format() == Narrow::kInt8) {
-        scale_sums(sums, width, m1 - m0, columns, b.offsets() + n, b.scales() + n, row_scales + m0,
-                   c + m0 * c_stride + n, c_stride);
-      } else {
-        for (std::int64_t m = m0; m < m1; ++m)
-          std::memcpy(c + m * c_stride + n, sums + (m - m0) * width,
-                      static_cast<std::size_t>(columns) * sizeof(float));
-      }
-      if (!plain) finish(c + m0 * c_stride, c_stride, m1 - m0, n, n + columns, m0, epilogue);
+      finish_sums(b.format(),
+                  {.sums = sums,
+                   .sum_stride = width,
+                   .rows = m1 - m0,
+                   .columns = columns,
+                   .offsets = b.offsets() + n,
+                   .column_scales = b.scales() + n,
+                   .row_scales = row_scales + m0,
+                   .c = c + m0 * c_stride + n,
+                   .c_stride = c_stride,
+                   .row = m0,
+                   .column = n},
+                  epilogue);
     }
   }
   if (unit.end != nullptr) unit.end();
@@ -224,7 +227,7 @@ void product(const LeftMatrix& a, std::int64_t rows, const NarrowPanels& b, floa
     parallel_for(rows, std::max<std::int64_t>(1, 16384 / b.k()), narrow);
   }
   share([&](std::int64_t task, int) {
-    run_units(unit, task_of(task), bytes, stride, scales, b, c, c_stride, epilogue, plain);
+    run_units(unit, task_of(task), bytes, stride, scales, b, c, c_stride, epilogue);
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "kernels/isa.h"
 #include "kernels/narrow/narrow_units.h"
+#include "kernels/simd/activation-inl.h"
 #include "kernels/simd/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -117,22 +118,43 @@ void NarrowRowsImpl(Narrow format, const float* x, std::int64_t stride, std::int
   }
 }
 
-void ScaleSumsImpl(const std::int32_t* sums, std::int64_t sum_stride, std::int64_t rows, std::int64_t columns,
-                   const std::int32_t* offsets, const float* column_scales, const float* row_scales, float* y,
-                   std::int64_t y_stride) {
+// y = act(sum + bias) + residual, the sum of int8 scaled before: (float(sum - offset) * column scale) * row
+// scale.
+template <Activation kActivation, bool kBytes>
+void FinishFor(const FinishBlock& t, const Epilogue& e) {
   const F32 d;
   const I32 di;
   const auto step = static_cast<std::int64_t>(hn::Lanes(d));
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const VF32 row_scale = hn::Set(d, row_scales[r]);
-    for (std::int64_t c = 0; c < columns; c += step) {
-      // offsets and scales are filled up to whole vectors, and so are the sums
-      const VI32 exact = hn::Sub(hn::LoadU(di, sums + r * sum_stride + c), hn::LoadU(di, offsets + c));
-      const VF32 scaled =
-          hn::Mul(hn::Mul(hn::ConvertTo(d, exact), hn::LoadU(d, column_scales + c)), row_scale);
-      StoreTail(d, scaled, y + r * y_stride, c, columns);
+  for (std::int64_t r = 0; r < t.rows; ++r) {
+    const std::int32_t* sums = t.sums + r * t.sum_stride;
+    float* y = t.c + r * t.c_stride;
+    float* pre =
+        e.pre_activation == nullptr ? nullptr : e.pre_activation + (t.row + r) * e.pre_stride + t.column;
+    const float* residual =
+        e.residual == nullptr ? nullptr : e.residual + (t.row + r) * e.residual_stride + t.column;
+    const VF32 row_scale = hn::Set(d, kBytes ? t.row_scales[r] : 1.0f);
+    for (std::int64_t c = 0; c < t.columns; c += step) {
+      VF32 x;
+      if constexpr (kBytes) {  // offsets and scales are filled up to whole vectors, and so are the sums
+        const VI32 exact = hn::Sub(hn::LoadU(di, sums + c), hn::LoadU(di, t.offsets + c));
+        x = hn::Mul(hn::Mul(hn::ConvertTo(d, exact), hn::LoadU(d, t.column_scales + c)), row_scale);
+      } else {
+        x = hn::BitCast(d, hn::LoadU(di, sums + c));
+      }
+      if (e.bias != nullptr) x = hn::Add(x, LoadTail(d, e.bias + t.column, c, t.columns));
+      if (pre != nullptr) StoreTail(d, x, pre, c, t.columns);
+      x = Activate<kActivation>(d, x);
+      if (residual != nullptr) x = hn::Add(x, LoadTail(d, residual, c, t.columns));
+      StoreTail(d, x, y, c, t.columns);
     }
   }
+}
+
+void FinishImpl(Narrow format, const FinishBlock& t, const Epilogue& e) {
+  WithActivation(e.activation, [&](auto activation) {
+    format == Narrow::kInt8 ? FinishFor<decltype(activation)::value, true>(t, e)
+                            : FinishFor<decltype(activation)::value, false>(t, e);
+  });
 }
 
 // A word holds the bf16 of two steps: the first in its lower half.
@@ -162,7 +184,7 @@ namespace lyceum::kernels {
 
 HWY_EXPORT(QuantizeRowImpl);
 HWY_EXPORT(NarrowRowsImpl);
-HWY_EXPORT(ScaleSumsImpl);
+HWY_EXPORT(FinishImpl);
 HWY_EXPORT(WidenPanelImpl);
 
 float quantize_row(const float* x, std::int64_t n, std::int8_t* q) noexcept {
@@ -172,11 +194,8 @@ void narrow_rows(Narrow format, const float* x, std::int64_t stride, std::int64_
                  std::byte* to, std::int64_t to_stride, float* scales) {
   LYCEUM_DISPATCH(NarrowRowsImpl)(format, x, stride, rows, k, to, to_stride, scales);
 }
-void scale_sums(const std::int32_t* sums, std::int64_t sum_stride, std::int64_t rows, std::int64_t columns,
-                const std::int32_t* offsets, const float* column_scales, const float* row_scales, float* y,
-                std::int64_t y_stride) {
-  LYCEUM_DISPATCH(ScaleSumsImpl)
-  (sums, sum_stride, rows, columns, offsets, column_scales, row_scales, y, y_stride);
+void finish_sums(Narrow format, const FinishBlock& block, const Epilogue& epilogue) {
+  LYCEUM_DISPATCH(FinishImpl)(format, block, epilogue);
 }
 void widen_panel(const std::byte* b, std::int64_t group_stride, std::int64_t groups, std::int64_t first,
                  std::int64_t steps, float* panel) {

@@ -39,10 +39,17 @@ const NarrowUnit& narrow_unit_of(Narrow format);
 // int8: bytes q + 128, scales [rows].
 void narrow_rows(Narrow format, const float* x, std::int64_t stride, std::int64_t rows, std::int64_t k,
                  std::byte* to, std::int64_t to_stride, float* scales);
-// y[r][c] = float(sums - offsets[c]) * column_scales[c] * row_scales[r]
-void scale_sums(const std::int32_t* sums, std::int64_t sum_stride, std::int64_t rows, std::int64_t columns,
-                const std::int32_t* offsets, const float* column_scales, const float* row_scales, float* y,
-                std::int64_t y_stride);
+// Sums of a block to the product's rows [row, row + rows) and columns [column, column + columns): c points at
+// the first of them, so do offsets, column_scales and row_scales (of int8).
+struct FinishBlock {
+  const std::int32_t* sums;  // f32 for bf16; readable up to whole groups
+  std::int64_t sum_stride, rows, columns;
+  const std::int32_t* offsets;
+  const float *column_scales, *row_scales;
+  float* c;
+  std::int64_t c_stride, row, column;
+};
+void finish_sums(Narrow format, const FinishBlock& block, const Epilogue& epilogue);
 // Columns of 3 groups to an f32 panel [steps][48] of the f32 product; `steps` from `first` on.
 void widen_panel(const std::byte* b, std::int64_t group_stride, std::int64_t groups, std::int64_t first,
                  std::int64_t steps, float* panel);

@@ -1,10 +1,8 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 
 #include "base/error.h"
@@ -112,35 +110,11 @@ TEST(Bert, ThePaddingIdsRowGetsItsGradientFromTheTiedDecoderOnly) {
 
 // --- files
 
-// A folder of its own with a golden's configuration and changed tensors.
-class Folder {
+class Folder : public check::ChangedFolder {
  public:
   Folder(const std::string& golden, const std::function<void(NamedTensors&)>& change,
-         const std::function<void(std::string&)>& config = {}) {
-    static int count = 0;
-    path_ = fs::temp_directory_path() /
-            ("lyceum_bert_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++));
-    fs::create_directories(path_);
-    std::ifstream in(kGolden / golden / "config.json");
-    std::string text(std::istreambuf_iterator<char>(in), {});
-    if (config) config(text);
-    std::ofstream(path_ / "config.json") << text;
-    const Safetensors file = Safetensors::open(kGolden / golden / "model.safetensors");
-    NamedTensors tensors;
-    for (const SafetensorsEntry& e : file.entries()) tensors.emplace(e.name, file.tensor(e));
-    change(tensors);
-    const std::vector<std::pair<std::string, Tensor>> list(tensors.begin(), tensors.end());
-    write_safetensors(path_ / "model.safetensors", list);
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  std::unique_ptr<Model> model() const { return check::load_folder(path_); }
-  ModelFolder folder() const { return ModelFolder::find(path_.string()); }
-
- private:
-  fs::path path_;
+         const std::function<void(std::string&)>& config = {})
+      : ChangedFolder(kGolden / golden, change, config) {}
 };
 
 void replace(std::string& text, const std::string& from, const std::string& to) {

@@ -2,10 +2,11 @@
 //   T tokens of the packed batch, B sequences, D width, E embedding width, V vocabulary
 #include "models/bert/encoder.h"
 
-#include <array>
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "nn/losses.h"
 #include "ops/attention/attention.h"
 #include "ops/columns/columns.h"
@@ -137,9 +138,20 @@ Tensor Encoder::body(const PackedTokens& tokens, Taps& taps) const {
   return x;
 }
 
+// The sequences in parts whose activations stay in the second-level cache, each on a thread of its own.
 Tensor Encoder::encode(const PackedTokens& tokens) const {
   Taps none;
-  return body(tokens, none);
+  const std::vector<SequenceRange> parts = cache_parts(tokens.layout);
+  if (parts.size() <= 1 || Tape::active() != nullptr) return body(tokens, none);
+  Tensor out = Tensor::empty({tokens.layout.tokens(), config_.width});
+  parallel_tasks(static_cast<std::int64_t>(parts.size()), [&](std::int64_t task, int) {
+    const SequenceRange& part = parts[static_cast<std::size_t>(task)];
+    Taps no_taps;
+    const Tensor hidden = body(sequences_of(tokens, part), no_taps);
+    std::copy_n(hidden.data<float>(), hidden.elements(),
+                out.mutable_row<float>(tokens.layout.begin(part.first)));
+  });
+  return out;
 }
 
 // tanh(first token W_p + b_p)                                                              R BertPooler
