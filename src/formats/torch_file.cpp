@@ -240,8 +240,7 @@ TorchReader::Region TorchReader::storage_of(PickleId id, const std::string& name
     fail(Errc::kUnsupported,
          "{}: tensor '{}': found a storage of the class {}, expected one of F32, I64, ...", at(id), name,
          describe(pickle_, parts.items[1]));
-  const bool is_plain = key.text.size() <= 64 && key.text.find('/') == std::string_view::npos;
-  const auto bytes = is_plain ? record("data/" + std::string(key.text)) : std::nullopt;
+  const auto bytes = key.text.size() <= 64 ? record("data/" + std::string(key.text)) : std::nullopt;
   if (!bytes)
     fail(Errc::kFormat, "{}: tensor '{}': the archive has no storage {} in '{}data/'", at(id), name,
          describe(pickle_, parts.items[2]), prefix_);
