@@ -3,6 +3,7 @@
 import json
 import pathlib
 import struct
+import zipfile
 
 ROOT = pathlib.Path(__file__).parent / "seeds"
 
@@ -145,3 +146,23 @@ seed("search_index", "page_size", patches((16, 0xFF), (17, 0xFF)))
 seed("search_index", "version", patches((63, 9)))
 seed("search_index", "cut", patches((0xFFFFF0, 0)))
 seed("search_index", "pages", patches((4096, 0xFF), (8192, 0), (12288, 0x0D), (16384, 0x0A), (20480, 0xFF)))
+
+GOLDEN = pathlib.Path(__file__).parent.parent / "src/formats/golden"
+for name in ("views", "fairseq", "script", "legacy"):
+    seed("torch_zip", name, (GOLDEN / f"{name}.pt").read_bytes())
+module = (GOLDEN / "module_protocol_4.pt").read_bytes()
+seed("torch_zip", "module", module)
+seed("torch_zip", "cut", module[:-30])
+seed("torch_zip", "twice", module.replace(b"archive/data/1", b"archive/data/0"))
+seed("torch_zip", "path", module.replace(b"archive/version", b"archive/../sion"))
+for name in ("module_protocol_2", "module_protocol_5", "lightning", "fairseq", "whole_module", "sparse"):
+    with zipfile.ZipFile(GOLDEN / f"{name}.pt") as archive:
+        seed("pickle", name, archive.read(f"{name}/data.pkl" if f"{name}/data.pkl" in archive.namelist() else "archive/data.pkl"))
+seed("pickle", "system", b"\x80\x02cposix\nsystem\nX\x02\x00\x00\x00id\x85R.")
+seed("pickle", "state", b"\x80\x02cevil\nClass\n)\x81}X\x01\x00\x00\x00aNsb.")
+seed("pickle", "itself", b"\x80\x02]q\x00h\x00a.")
+seed("pickle", "doubling", b"\x80\x02(]q\x00" + b"".join(bytes([93, 113, i, 40, 104, i - 1, 104, i - 1, 101]) for i in range(1, 40)) + b"t.")
+seed("pickle", "deep", b"\x80\x02" + b"(" * 500 + b"t" * 500 + b".")
+seed("pickle", "lengths", b"\x80\x04(K\x01J\xff\xff\xff\xffM\x01\x02\x8a\x01\xff\x8b\x02\x00\x00\x00\x01\x02G?\xf0\0\0\0\0\0\0\x8c\x01aC\x01b\x8f(K\x01\x90(K\x02\x91t.")
+seed("pickle", "huge", b"\x80\x04\x8d" + b"\xff" * 8 + b".")
+seed("pickle", "text_protocol", b"(lp0\nI1\na.")

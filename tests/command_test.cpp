@@ -12,6 +12,7 @@
 #include "check/run_command.h"
 #include "check/temporary_folder.h"
 #include "check/tiny_bert.h"
+#include "check/torch_archive.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
 
@@ -25,8 +26,8 @@ using check::write_file;
 using check::write_tiny_bert;
 using nlohmann::json;
 
-const char* const kVerbs[] = {"embed", "index", "search", "eval",   "tokenize",   "detokenize", "forward",
-                              "bench", "list",  "show",   "doctor", "completion", "man"};
+const char* const kVerbs[] = {"embed",   "index", "search", "eval", "tokenize", "detokenize", "forward",
+                              "convert", "bench", "list",   "show", "doctor",   "completion", "man"};
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -413,6 +414,36 @@ TEST_F(Command, TensorsThatAreNotNeededAreNamedOrRefused) {
   EXPECT_TRUE(contains(run({"embed", model(), "cat", "--verbose"}).err, "leftover.weight"));
   expect_failure(run({"embed", model(), "cat", "--strict"}), 1, "leftover.weight");
   EXPECT_TRUE(contains(run({"show", model()}).out, "leftover.weight"));
+}
+
+// ---- convert
+
+TEST_F(Command, FilesOfTorchAreShownAndConverted) {
+  check::write_tiny_bert(t / "plain");
+  const std::string plain = (t / "plain").string();
+  check::write_file(t / "bin/pytorch_model.bin", check::torch_file_of(check::tiny_bert_tensors()));
+  for (const char* name : {"config.json", "vocab.txt", "tokenizer_config.json"})
+    fs::copy_file(t / "plain" / name, t / "bin" / name);
+  const std::string bin = (t / "bin").string(), out = (t / "converted").string();
+  const json shown = objects(run({"show", bin, "--tensors", "--json"})).at(0),
+             expected = objects(run({"show", plain, "--tensors", "--json"})).at(0);
+  EXPECT_EQ(shown["file_bytes"], expected["file_bytes"]);
+  ASSERT_EQ(shown["tensors"].size(), expected["tensors"].size());
+  EXPECT_EQ(shown["tensors"][0]["file"], "pytorch_model.bin");
+  EXPECT_EQ(shown["tensors"][0]["shape"], expected["tensors"][0]["shape"]);
+  const std::string embedding = run({"embed", plain, "the cat", "--json"}).out;
+  EXPECT_EQ(run({"embed", bin, "the cat", "--json"}).out, embedding);
+  EXPECT_EQ(run({"embed", bin + "/pytorch_model.bin", "the cat", "--json"}).out, embedding);
+
+  const auto o = objects(run({"convert", bin, "--output", out, "--json"}));
+  ASSERT_EQ(o.size(), 1u);
+  EXPECT_EQ(o[0]["tensors"], expected["tensors"].size());
+  EXPECT_EQ(run({"embed", out, "the cat", "--json"}).out, embedding);
+  expect_failure(run({"convert", bin, "--output", out}), 1, "is there already");
+  expect_failure(run({"convert", bin, "--output", out, "--force", "--dtype", "int7"}), 3, "f32, bf16 or f16");
+  expect_failure(run({"convert", bin}), 2, "--output");
+  EXPECT_EQ(run({"convert", bin, "--output", out, "--force", "--dtype", "bf16"}).status, 0);
+  EXPECT_TRUE(contains(read_text(t / "converted/config.json"), "bfloat16"));
 }
 
 // ---- index, search

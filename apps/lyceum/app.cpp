@@ -19,12 +19,12 @@
 
 namespace lyceum::app {
 
-std::shared_ptr<Common> add_common(Verb& verb, const std::string& example) {
+std::shared_ptr<Common> add_common(Verb& verb, const std::string& example, const std::string& dtype) {
   auto common = std::make_shared<Common>();
   verb.option("--threads", common->threads, "Threads (default: what affinity and the cgroup allow)")
       .range(1, 1024);
   verb.option("--seed", common->seed, "Seed of everything random");
-  verb.option("--dtype", common->dtype, "Number format of the products: f32, bf16 or int8");
+  verb.option("--dtype", common->dtype, dtype);
   verb.flag("--quiet,-q", common->quiet, "No progress and no messages but errors");
   verb.flag("--verbose,-v", common->verbose, "More messages");
   verb.flag("--json", common->json, "One JSON object a line");

@@ -26,8 +26,11 @@ struct Common {
   bool quiet = false, verbose = false, json = false, strict = false;
 };
 
-// Every verb has the same options under the same names; `example` stands at the end of its help.
-std::shared_ptr<Common> add_common(Verb& verb, const std::string& example);
+// Every verb has the same options under the same names; `example` stands at the end of its help. `dtype` says
+// what the number format is of.
+std::shared_ptr<Common> add_common(
+    Verb& verb, const std::string& example,
+    const std::string& dtype = "Number format of the products: f32, bf16 or int8");
 // Threads, messages, number format. Called first by every verb.
 void apply(const Common& common);
 // What --dtype says; none: as the files are.
@@ -100,6 +103,7 @@ void add_show(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_detokenize(CLI::App& app);
 void add_forward(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_doctor(CLI::App& app);

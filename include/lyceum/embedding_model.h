@@ -21,9 +21,9 @@ struct EmbeddingOptions {
 // Cheap to copy; copies share the weights. Safe to use from several threads at once.
 class EmbeddingModel {
  public:
-  // A folder, a .safetensors file with its configuration beside it, a bundled name or a name in the Hugging
-  // Face cache. Throws Errc::kIo when it is not there, kUnsupported for families that this build lacks,
-  // kFormat and kData for bad files.
+  // A folder, a weights file (.safetensors, .bin, .pt) with its configuration beside it, a bundled name or a
+  // name in the Hugging Face cache. Throws Errc::kIo when it is not there, kUnsupported for families that
+  // this build lacks, kFormat and kData for bad files.
   static EmbeddingModel load(const std::string& model, const EmbeddingOptions& options = {});
 
   std::int64_t width() const;       // values of a vector

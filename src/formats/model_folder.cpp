@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string_view>
 #include <system_error>
 
 #include "base/error.h"
@@ -22,6 +23,8 @@ constexpr std::pair<const char*, const char*> kNames[] = {
     {"paraphrase-MiniLM-L3-v2", "sentence-transformers/paraphrase-MiniLM-L3-v2"},
     {"paraphrase-MiniLM-L6-v2", "sentence-transformers/paraphrase-MiniLM-L6-v2"},
 };
+
+constexpr std::string_view kKinds[] = {".safetensors", ".bin", ".pt", ".pth", ".ckpt"};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -99,8 +102,9 @@ ModelFolder ModelFolder::find(const std::string& model) {
   if (present(model)) {
     const fs::path path(model);
     const std::string kind = path.extension().string();
-    if (kind != ".safetensors")
-      fail(Errc::kUnsupported, "{}: found a file of the kind '{}', expected a folder or a .safetensors file",
+    if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds))
+      fail(Errc::kUnsupported,
+           "{}: found a file of the kind '{}', expected a folder or a .safetensors, .bin, .pt or .pth file",
            model, kind);
     folder.path_ = fs::canonical(path).parent_path();
     folder.root_ = folder.path_;

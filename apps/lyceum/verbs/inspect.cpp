@@ -82,7 +82,7 @@ void show(const ShowOptions& o, const Common& common) {
   if (o.tensors) {
     info["tensors"] = nlohmann::ordered_json::array();
     for (const std::string& name : checkpoint.names()) {
-      const SafetensorsEntry& e = *checkpoint.find_entry(name);
+      const TensorInfo& e = *checkpoint.find_info(name);
       info["tensors"].push_back({{"name", name},
                                  {"dtype", dtype_name(e.dtype)},
                                  {"shape", e.shape.sizes()},

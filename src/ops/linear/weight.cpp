@@ -25,8 +25,9 @@ Weight::Weight(std::string name, Tensor value, Orientation orientation, Tensor s
     return;
   }
   if (type != DType::kF32 && type != DType::kBF16 && type != DType::kF16)
-    fail(Errc::kUnsupported, "weight '{}': found the number format {}, expected F32, BF16 or F16", name_,
-         dtype_name(type));
+    fail(Errc::kUnsupported, "weight '{}': found the number format {}, expected F32, BF16 or F16{}", name_,
+         dtype_name(type),
+         type == DType::kF64 ? ". Fix: `lyceum convert MODEL --output FOLDER --dtype f32` rounds it." : "");
 }
 
 Tensor Weight::f32() const {
