@@ -308,7 +308,7 @@ TEST(Tokenizer, WhatItDoesNotKnowIsNamed) {
     EXPECT_NE(message(std::string("{\"") + key + R"(":{"type":"Nonsense"},)" + model + "}").find("Nonsense"),
               std::string::npos)
         << key;
-  EXPECT_NE(message(R"({"model":{"type":"BPE","vocab":{}}})").find("BPE"), std::string::npos);
+  EXPECT_NE(message(R"({"model":{"type":"Unigram","vocab":[]}})").find("Unigram"), std::string::npos);
   EXPECT_NE(message(R"({"model":{"type":"WordPiece","vocab":{"a":0}}})").find("[UNK]"), std::string::npos);
   EXPECT_EQ(message("{" + model + "}"), "");
   EXPECT_THROW(Tokenizer::from_vocabulary("[UNK]\nab\n", "v"), Error);  // no [CLS]

@@ -50,6 +50,16 @@ std::uint16_t flags(char32_t c) noexcept {
   return c > 0x10FFFF ? std::uint16_t{kRemoved} : kFlagBlocks[kFlagIndex[c / 128] * 128u + c % 128];
 }
 
+std::uint8_t class_of(char32_t c) noexcept {
+  return c > 0x10FFFF ? std::uint8_t{0} : kClassBlocks[kClassIndex[c / 128] * 128u + c % 128];
+}
+
+Category category(char32_t c) noexcept { return static_cast<Category>(class_of(c) & kCategoryMask); }
+
+int script(char32_t c) noexcept {
+  return c > 0x10FFFF ? 0 : kScriptBlocks[kScriptIndex[c / 128] * 128u + c % 128];
+}
+
 std::span<const std::uint32_t> lower(char32_t c) noexcept { return look_up(kLower, c); }
 
 int combining_class(char32_t c) noexcept {
