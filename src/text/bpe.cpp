@@ -147,7 +147,7 @@ void Bpe::symbols_of(std::string_view word, std::vector<Symbol>& symbols) const 
     symbol += word.substr(i, bytes);
     if (i + bytes == word.size()) symbol += options_.suffix;
     i += bytes;
-    const auto length = static_cast<std::uint32_t>(symbol.size());
+    const auto length = static_cast<std::uint32_t>(bytes);
     if (const std::int32_t id = ids_.find(symbol); id >= 0) {
       put_unknown();
       symbols.push_back({id, length});

@@ -196,8 +196,7 @@ std::vector<AddedToken> FolderSettings::named_tokens(const std::vector<AddedToke
       token.special = true;
     } else if (it != named_.end() && !it->second.is_text) {
       token = it->second.token;
-    } else if (kind == TokenizerKind::kMpnet) {  // R: tokens with the defaults of AddedToken
-      token.normalized = true;
+    } else if (kind == TokenizerKind::kMpnet) {
       token.lstrip = key == "mask_token";
     }
     out.push_back(std::move(token));

@@ -80,6 +80,7 @@ constexpr std::pair<const char*, const char*> kLongNames[] = {{"letter", "L"},
                                                               {"letternumber", "Nl"},
                                                               {"othernumber", "No"},
                                                               {"punctuation", "P"},
+                                                              {"punct", "P"},
                                                               {"symbol", "S"},
                                                               {"separator", "Z"},
                                                               {"other", "C"},
@@ -114,7 +115,20 @@ std::optional<Set> named(std::string name) {
   const auto is_digit = [](char32_t c) { return unicode::category(c) == unicode::Category::kNd; };
   std::function<bool(char32_t)> is;
   if (plain == "space") is = flagged(unicode::kSpace);
-  if (plain == "word") is = flagged(unicode::kWord);
+  // R: two characters fewer than a word has elsewhere; \w alone takes some of Latin-1 in beside them
+  const auto is_word = [](char32_t c) {
+    return (unicode::flags(c) & unicode::kWord) && c != 0x200C && c != 0x200D;
+  };
+  if (plain == "word") is = is_word;
+  if (plain == "\\w")
+    is = [is_word](char32_t c) {
+      return is_word(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE);
+    };
+  if (plain == "[:punct:]")  // R: as a class in brackets with symbols, as a property without
+    is = [](char32_t c) {
+      const unicode::Category k = unicode::category(c);
+      return k >= unicode::Category::kPc && k <= unicode::Category::kSo;
+    };
   if (plain == "digit") is = is_digit;
   if (plain == "alpha" || plain == "alphabetic") is = has(unicode::kAlphabetic);
   if (plain == "lower" || plain == "lowercase") is = has(unicode::kLowercase);
@@ -259,7 +273,7 @@ class Translator {
     if (at_ + 1 >= text_.size()) wrong("it ends in a backslash");
     const char c = text_[at_ + 1];
     static constexpr std::pair<char, const char*> kShort[] = {
-        {'s', "space"}, {'d', "digit"}, {'w', "word"}, {'h', "xdigit"}};
+        {'s', "space"}, {'d', "digit"}, {'w', "\\w"}, {'h', "xdigit"}};
     for (const auto& [letter, name] : kShort)
       if (c == letter || c == letter - 32) {
         at_ += 2;
@@ -337,7 +351,7 @@ class Translator {
     if (auto set = class_escape()) return put(*set);
     if (const auto c = char_escape()) return put({{*c, *c}});
     const char c = text_[at_ + 1];
-    const std::string word = written(*named("word"));
+    const std::string word = written(*named("\\w"));
     if (c == 'b' || c == 'B') {
       const std::string yes = "(?<=" + word + ")", no = "(?<!" + word + ")", yes2 = "(?=" + word + ")",
                         no2 = "(?!" + word + ")";
@@ -384,7 +398,7 @@ class Translator {
         std::string name(text_.substr(at_ + 2, end - at_ - 2));
         const bool outside = !name.empty() && name[0] == '^';
         if (outside) name.erase(0, 1);
-        auto set = named(name);
+        auto set = named(name == "punct" ? "[:punct:]" : name);
         if (!set || name.size() < 3) unsupported(text_.substr(at_, end + 2 - at_));
         if (outside) set = inverted(*set);
         now.insert(now.end(), set->begin(), set->end());

@@ -78,6 +78,14 @@ void Tokenizer::Impl::count_spaces() {
   for (const std::string& token : tokens) spaces.push_back(spaces_of(token));
 }
 
+// The bytes of the character that ends at `end`. What is no UTF-8 is cut as in reading forwards: bytes that
+// continue nothing stand alone, a broken sequence is as long as it can be.
+static std::uint32_t bytes_before(std::string_view text, std::uint32_t end) {
+  for (std::uint32_t length = std::min(4u, end); length > 1; --length)
+    if (static_cast<std::uint32_t>(decode_utf8(text.substr(end - length)).bytes) == length) return length;
+  return 1;
+}
+
 // R: process_offsets of pre_tokenizers/byte_level.rs, which counts characters
 void Tokenizer::Impl::Sink::put_trimmed(TokenSpan span, Spaces counted) {
   for (const TrimOffsets& trim : impl.trims) {
@@ -87,11 +95,7 @@ void Tokenizer::Impl::Sink::put_trimmed(TokenSpan span, Spaces counted) {
       span.begin += static_cast<std::uint32_t>(decode_utf8(whole.substr(span.begin)).bytes);
     span.begin = std::min(span.begin, span.end);
     std::uint32_t end = span.end;
-    while (behind > 0 && end > 0) {
-      --end;
-      while (end > 0 && (static_cast<unsigned char>(whole[end]) & 0xC0) == 0x80) --end;
-      --behind;
-    }
+    for (; behind > 0 && end > 0; --behind) end -= bytes_before(whole, end);
     if (behind == 0) span.end = std::max(end, span.begin);
   }
   out.offsets.push_back(span);
