@@ -351,6 +351,13 @@ class Translator {
     if (auto set = class_escape()) return put(*set);
     if (const auto c = char_escape()) return put({{*c, *c}});
     const char c = text_[at_ + 1];
+    if (c == 'k') {  // a group by its name
+      const std::size_t end = text_.find('>', at_);
+      if (end == std::string_view::npos || text_.substr(at_ + 2, 1) != "<") unsupported(text_.substr(at_, 2));
+      out_ += text_.substr(at_, end + 1 - at_);
+      at_ = end + 1;
+      return;
+    }
     const std::string word = written(*named("\\w"));
     if (c == 'b' || c == 'B') {
       const std::string yes = "(?<=" + word + ")", no = "(?<!" + word + ")", yes2 = "(?=" + word + ")",

@@ -90,7 +90,8 @@ static std::uint32_t bytes_before(std::string_view text, std::uint32_t end) {
 void Tokenizer::Impl::Sink::put_trimmed(TokenSpan span, Spaces counted) {
   for (const TrimOffsets& trim : impl.trims) {
     std::uint32_t before = counted.before, behind = counted.behind;
-    if (before > 0 && trim.add_prefix_space && (out.offsets.empty() || span.begin == 0)) --before;
+    // R: one space there was added and takes no place; of several none was
+    if (before == 1 && trim.add_prefix_space && (out.offsets.empty() || span.begin == 0)) before = 0;
     for (; before > 0 && span.begin < span.end; --before)
       span.begin += static_cast<std::uint32_t>(decode_utf8(whole.substr(span.begin)).bytes);
     span.begin = std::min(span.begin, span.end);

@@ -80,6 +80,7 @@ std::shared_ptr<const Tokenizer> byte_level_class(const Vocabulary& vocabulary, 
                                                   const JsonFields* file, const std::string& what) {
   TokenizerBuilder builder;
   auto& p = builder.parts();
+  p.clean_up_spaces = settings.clean_up_spaces && settings.clean_up_bpe;
   TokenAdder adder(p.added, vocabulary);
   add_tokens(adder, settings, files);
   auto model = std::make_unique<Bpe>(vocabulary.tokens(), merges, BpeOptions{}, what);
