@@ -124,8 +124,8 @@ std::vector<Char> normalize(std::span<const Char> text, Form form) {
     if (starter < out.size() && last_class < own) {
       if (const char32_t joined = compose(out[starter].code, out[i].code)) {
         out[starter].code = joined;
-        // places stay in order: those between move up to the place that falls free
-        for (std::size_t j = kept; j > starter + 1; --j) {
+        // places stay in order: those between move up to the place that falls free, where one does
+        for (std::size_t j = kept; !parts[i].further && j > starter + 1; --j) {
           std::swap(out[j - 1].begin, out[i].begin);
           std::swap(out[j - 1].end, out[i].end);
         }
