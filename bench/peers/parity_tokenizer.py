@@ -190,5 +190,5 @@ for name, files in FOLDERS.items():
                     bad[column] += 1; wrong += 1
                     if wrong <= 12: print(f"  {name}, decode: {x[:30]}\n    got  {g['text']!r:.300}\n    want {want!r:.300}")
         print(f"{name:34} {type(reference).__name__:18} {bad[0]:>12} {bad[1]:>8} {bad[2]:>7} {bad[3]:>8} {bad[4]:>7}", flush=True)
-print(f"{len(lines)} lines in {len(FOLDERS)} folders: " + ("all agree" if not wrong else f"{wrong} answers differ"))
+print(f"{len(lines)} lines in {sum(a.only in n for n in FOLDERS)} folders: " + ("all agree" if not wrong else f"{wrong} answers differ"))
 sys.exit(wrong > 0)
