@@ -139,6 +139,8 @@ void read_named(const JsonFields& f, const Json& json, bool all_special, FolderS
       settings.name(key, std::move(token), false);
     } else if (value.is_null() && is_standard) {
       settings.name(key, {}, true);
+    } else if (is_standard) {
+      f.wrong(key, "a text, or an object with its content");
     }
   }
   for (const char* key : {"extra_special_tokens", "additional_special_tokens"}) {

@@ -118,22 +118,27 @@ std::vector<Char> normalize(std::span<const Char> text, Form form) {
   for (const Part& part : parts) out.push_back(part.c);
   if (form == Form::kNfd || form == Form::kNfkd) return out;
   std::size_t kept = 0, starter = out.size();
+  bool starter_further = false;
   int last_class = -1;  // of what stands between the starter and here; -1: nothing
   for (std::size_t i = 0; i < out.size(); ++i) {
     const int own = combining_class(out[i].code);
     if (starter < out.size() && last_class < own) {
       if (const char32_t joined = compose(out[starter].code, out[i].code)) {
         out[starter].code = joined;
-        // places stay in order: those between move up to the place that falls free, where one does
-        for (std::size_t j = kept; !parts[i].further && j > starter + 1; --j) {
+        // places stay in order: those between move up to the place that falls free, where one does; a starter
+        // that has no place of its own takes part
+        const std::size_t low = starter_further ? starter : starter + 1;
+        for (std::size_t j = kept; !parts[i].further && j > low; --j) {
           std::swap(out[j - 1].begin, out[i].begin);
           std::swap(out[j - 1].end, out[i].end);
         }
+        starter_further = starter_further && parts[i].further;
         continue;
       }
     }
     if (own == 0) {
       starter = kept;
+      starter_further = parts[i].further;
       last_class = -1;
     } else {
       last_class = own;
