@@ -48,6 +48,17 @@ TEST(TokenizerLimits, IdsWithLargeHolesAreRefused) {
     expect_error(Errc::kFormat, "'a'", [&] { Tokenizer::from_json(with_id(id), "t"); });
 }
 
+TEST(TokenizerLimits, AnAddedTokenGetsTheNextIdWhateverTheFileSays) {  // tokenizers 0.23.3
+  const auto t = Tokenizer::from_json(
+      tokenizer(
+          R"("added_tokens":[{"id":16000000,"content":"<x>"},{"id":9,"content":"a"},{"id":9,"content":"<y>"}])"),
+      "t");
+  EXPECT_EQ(t->id("<x>"), 3);
+  EXPECT_EQ(t->id("a"), 1);
+  EXPECT_EQ(t->id("<y>"), 4);
+  EXPECT_EQ(t->size(), 5);
+}
+
 TEST(TokenizerLimits, ATemplateHoldsEachTextOnce) {
   const std::string a = R"({"Sequence":{"id":"A","type_id":0}})";
   const auto with = [&](const std::string& single) {
