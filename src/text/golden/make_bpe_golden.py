@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TEXTS = ["Hello, World!  don't", " a\u00e9e\u0301 \u00c5ngstr\u00f6m ", "x12 3456.4--y\n\n\tThe", "\u4f60\u597da \ufb01 \u00bd\U0001f600", "camelCase <mask>  do's\u3000\u00add 'RE", "   ", "\u043f\u0440\u0438 the\u2581cat__s"]
+MARKS = "u\u0303\u034e\u0311 \u00c5\u302a\u302f \ufb01\u0311 q\u0307\u0323 e\u0327\u0301"  # composed across other marks
 CORPUS = TEXTS * 3 + ["the cat sat on the mat and the dog's hat", "Hello World hello world The cat", "12 123 1234 3456 456"] * 4
 def bl(**k): return {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True, **k}
 def split(pattern, behavior="Isolated", invert=False, kind="Regex"): return {"type": "Split", "pattern": {kind: pattern}, "behavior": behavior, "invert": invert}
@@ -67,7 +68,7 @@ PIPELINES = [("bytes", k, v) for k, v in {
     **{f"split {w} {i}": {"pre_tokenizer": seq(split(r"\w+|\s", w, i), bl(use_regex=False))} for w in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous") for i in (False, True)},
     "empty matches": {"pre_tokenizer": seq(split(r"(?=[A-Z])|\b"), bl(use_regex=False))}, "odd pattern": {"pre_tokenizer": seq(split(r"^\s*\S|(?<=[a-z])(?=[A-Z\d])|[^[:alpha:]&&[^\s]]++|\h{2}$"), bl(use_regex=False))}, "text": {"pre_tokenizer": seq(split("l", "Removed", kind="String"), bl(use_regex=False))}, "empty text": {"pre_tokenizer": seq(split("", kind="String"), bl(use_regex=False))},
     "scripts": {"pre_tokenizer": seq({"type": "UnicodeScripts"}, bl(use_regex=False))}, "fixed length": {"pre_tokenizer": seq({"type": "FixedLength", "length": 3}, bl(use_regex=False))},
-    "byte-level normalizer": {"normalizer": norms({"type": "Lowercase"}, {"type": "ByteLevel"}), "pre_tokenizer": None}, "ignore merges": {"model": {"ignore_merges": True, "merges": []}}, "mask": {"added_tokens": [token(330, "<mask>", lstrip=True), token(331, "cat", normalized=True, special=False)], "post_processor": bl()},
+    "byte-level normalizer": {"normalizer": norms({"type": "NFKC"}, {"type": "ByteLevel"}), "pre_tokenizer": None}, "ignore merges": {"model": {"ignore_merges": True, "merges": []}}, "mask": {"added_tokens": [token(330, "<mask>", lstrip=True), token(331, "cat", normalized=True, special=False)], "post_processor": bl()},
 }.items()] + [("spaces", k, v) for k, v in {
     **{f"metaspace {s} {w}": {"pre_tokenizer": meta(s, w), "decoder": meta(s, w)} for s in ("always", "first", "never") for w in (False, True)}, "fused": {"model": {"fuse_unk": True}}, "dropped": {"model": {"unk_token": None}}, "fallback": {"model": {"byte_fallback": True, "fuse_unk": True}, "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}},
     "Llama 2": {"normalizer": norms({"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}), "pre_tokenizer": None}, "charsmap": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap()}}, "Nmt": {"normalizer": norms({"type": "Nmt"}, {"type": "Strip", "strip_left": True, "strip_right": True}), "pre_tokenizer": seq({"type": "WhitespaceSplit"}, meta("first"))},
@@ -78,7 +79,7 @@ BASES = {"bytes": b, "spaces": m, "ends": e, "prefix": c}
 
 def cases(t, decode):
     out = []
-    for text, pair in [(x, None) for x in TEXTS] + [(TEXTS[0], TEXTS[2]), (TEXTS[4], TEXTS[1])]:
+    for text, pair in [(x, None) for x in (*TEXTS, MARKS)] + [(TEXTS[0], TEXTS[2]), (TEXTS[4], TEXTS[1])]:
         x = t.encode(text, pair)
         places = []
         for (begin, end), s in zip(x.offsets, x.sequence_ids):
