@@ -1,5 +1,4 @@
-// The model of a tokenizer: from a normalised word to pieces of the vocabulary. Byte-level BPE and Unigram
-// are further ones.
+// The model of a tokenizer: from a normalised word to pieces of the vocabulary. WordPiece, BPE.
 #pragma once
 
 #include <cstdint>

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/utf8.h"
+#include "text/byte_level.h"
 #include "text/tokenizer_impl.h"
 
 namespace lyceum {
@@ -49,6 +49,7 @@ std::shared_ptr<const Tokenizer> TokenizerBuilder::build(
   }
   for (const auto& [id, text] : vocabulary)
     if (!p.known[static_cast<std::size_t>(id)]) enter(id, text);
+  if (!p.trims.empty()) p.count_spaces();
   p.raw = AddedTokens(p.added, false, nullptr);
   p.normalized = AddedTokens(p.added, true, p.normalizer.get());
   for (const auto* pieces : {&p.post_processor.single, &p.post_processor.pair})
@@ -60,214 +61,62 @@ std::shared_ptr<const Tokenizer> TokenizerBuilder::build(
   return tokenizer_;
 }
 
-namespace {
-
-// Words seen before on this thread, with their pieces: prose repeats itself.
-class WordCache {
- public:
-  struct Entry {
-    std::uint64_t hash = 0;
-    std::uint8_t length = 0, count = 0;
-    char bytes[24] = {};
-    std::uint8_t ends[6] = {};
-    std::int32_t ids[6] = {};
+// White space as byte-level characters have it: U+0120 stands for a space.
+Tokenizer::Impl::Spaces Tokenizer::Impl::spaces_of(std::string_view token) {
+  const Characters chars = to_characters(token);
+  const auto solid = [](const unicode::Char& c) {
+    return c.code != byte_character(' ') && !(unicode::flags(c.code) & unicode::kSpace);
   };
-  // The slot where a word of that hash belongs, emptied when another tokenizer filled the cache.
-  Entry& slot(std::uint64_t owner, std::uint64_t hash) {
-    if (owner != owner_) {
-      entries_.assign(kEntries, {});
-      owner_ = owner;
-    }
-    return entries_[hash & (kEntries - 1)];
-  }
-
- private:
-  static constexpr std::size_t kEntries = 1 << 14;
-  std::vector<Entry> entries_;
-  std::uint64_t owner_ = 0;
-};
-
-// One word while it is being read: its normalised bytes, and for each the place it came from.
-struct Word {
-  std::string bytes;
-  std::vector<std::uint32_t> begins, ends;
-  std::int64_t chars = 0;
-  std::uint64_t hash = TokenTable::kSeed;
-};
-
-void append_piece(std::int32_t id, std::uint32_t begin, std::uint32_t end, bool with_offsets, Encoding& out) {
-  out.ids.push_back(id);
-  if (with_offsets) out.offsets.push_back({begin, end});
+  const auto counted = [](auto count) {
+    return static_cast<std::uint16_t>(std::min<std::ptrdiff_t>(count, 0xFFFF));
+  };
+  return {counted(std::find_if(chars.begin(), chars.end(), solid) - chars.begin()),
+          counted(std::find_if(chars.rbegin(), chars.rend(), solid) - chars.rbegin())};
 }
 
-struct AsciiTable {
-  // 0: dropped, 1: white space, 2: punctuation, else the character it becomes
-  unsigned char to[128];
-};
-AsciiTable ascii_table(const BertNormalizerOptions& o) {
-  AsciiTable table{};
-  for (unsigned c = 0; c < 128; ++c) {
-    const std::uint16_t f = unicode::flags(c);
-    if (o.clean_text && (f & unicode::kRemoved)) {
-      table.to[c] = 0;
-    } else if (f & unicode::kSpace) {
-      table.to[c] = 1;
-    } else if (f & unicode::kPunctuation) {
-      table.to[c] = 2;
-    } else {
-      table.to[c] = static_cast<unsigned char>(o.lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);
-    }
-  }
-  return table;
+void Tokenizer::Impl::count_spaces() {
+  for (const std::string& token : tokens) spaces.push_back(spaces_of(token));
 }
 
-}  // namespace
+// The bytes of the character that ends at `end`. What is no UTF-8 is cut as in reading forwards: bytes that
+// continue nothing stand alone, a broken sequence is as long as it can be.
+static std::uint32_t bytes_before(std::string_view text, std::uint32_t end) {
+  for (std::uint32_t length = std::min(4u, end); length > 1; --length)
+    if (static_cast<std::uint32_t>(decode_utf8(text.substr(end - length)).bytes) == length) return length;
+  return 1;
+}
 
-// BertNormalizer, BertPreTokenizer and WordPiece in one pass over the bytes. Returns false, with nothing
-// appended, when the text holds what only the plain road gets right: characters that canonical order may
-// move, or controls kept as characters.
-bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool with_offsets,
-                                Encoding& out) const {
-  static thread_local WordCache cache;
-  static thread_local Word word;
-  static thread_local std::vector<Piece> pieces;
-  const BertNormalizerOptions& o = scan->options;
-  const AsciiTable ascii = ascii_table(o);
-  if (!o.clean_text)
-    for (const char c : text)
-      if (c >= 0 && c < 3) return false;  // the table's codes are these characters
-  const std::size_t ids_before = out.ids.size(), offsets_before = out.offsets.size();
-  const auto reset = [&] {
-    word.bytes.clear();
-    word.begins.clear();
-    word.ends.clear();
-    word.chars = 0;
-    word.hash = TokenTable::kSeed;
-  };
-  const auto flush = [&] {
-    if (word.bytes.empty()) return;
-    const std::size_t length = word.bytes.size();
-    const bool cached = length <= sizeof(WordCache::Entry::bytes);
-    WordCache::Entry* entry = cached ? &cache.slot(serial, word.hash) : nullptr;
-    if (entry != nullptr && entry->hash == word.hash && entry->length == length &&
-        std::memcmp(entry->bytes, word.bytes.data(), length) == 0) {
-      std::size_t begin = 0;
-      for (std::size_t i = 0; i < entry->count; ++i) {
-        append_piece(entry->ids[i], with_offsets ? word.begins[begin] : 0,
-                     with_offsets ? word.ends[entry->ends[i] - 1u] : 0, with_offsets, out);
-        begin = entry->ends[i];
-      }
-      reset();
-      return;
-    }
-    pieces.clear();
-    model->split(word.bytes, word.chars, pieces);
-    for (const Piece& piece : pieces)
-      append_piece(piece.id, with_offsets ? word.begins[piece.begin] : 0,
-                   with_offsets ? word.ends[piece.end - 1] : 0, with_offsets, out);
-    if (entry != nullptr && pieces.size() <= std::size(entry->ids)) {
-      entry->hash = word.hash;
-      entry->length = static_cast<std::uint8_t>(length);
-      entry->count = static_cast<std::uint8_t>(pieces.size());
-      std::memcpy(entry->bytes, word.bytes.data(), length);
-      for (std::size_t i = 0; i < pieces.size(); ++i) {
-        entry->ids[i] = pieces[i].id;
-        entry->ends[i] = static_cast<std::uint8_t>(pieces[i].end);
-      }
-    }
-    reset();
-  };
-  const auto put_byte = [&](char byte, std::uint32_t begin, std::uint32_t end) {
-    word.bytes.push_back(byte);
-    word.hash = TokenTable::step(word.hash, byte);
-    if (with_offsets) {
-      word.begins.push_back(begin);
-      word.ends.push_back(end);
-    }
-  };
-  // A character after normalisation.
-  const auto put = [&](char32_t c, std::uint32_t begin, std::uint32_t end) {
-    const std::uint16_t f = unicode::flags(c);
-    if (f & unicode::kSpace) return flush();
-    const bool alone = (f & unicode::kPunctuation) != 0;
-    if (alone) flush();
-    std::string bytes;
-    append_utf8(bytes, c);
-    for (const char byte : bytes) put_byte(byte, begin, end);
-    ++word.chars;
-    if (alone) flush();
-  };
-  const auto lowered = [&](char32_t c, std::uint32_t begin, std::uint32_t end) {
-    const auto lower = o.lowercase ? unicode::lower(c) : std::span<const std::uint32_t>();
-    if (lower.empty()) return put(c, begin, end);
-    for (const std::uint32_t part : lower) put(part, begin, end);
-  };
-  reset();
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::uint32_t begin = base + static_cast<std::uint32_t>(i);
-    if (byte < 0x80) {
-      ++i;
-      const unsigned char to = ascii.to[byte];
-      if (to > 2) {
-        put_byte(static_cast<char>(to), begin, begin + 1);
-        ++word.chars;
-      } else if (to == 1) {
-        flush();
-      } else if (to == 2) {
-        flush();
-        put_byte(static_cast<char>(byte), begin, begin + 1);
-        ++word.chars;
-        flush();
-      }
-      continue;
-    }
-    const Utf8Char c = decode_utf8(text.substr(i));
-    i += static_cast<std::size_t>(c.bytes);
-    const std::uint32_t end = base + static_cast<std::uint32_t>(i);
-    const std::uint16_t f = unicode::flags(c.code);
-    if (o.clean_text && (f & unicode::kRemoved)) continue;
-    if (o.strip_accents && (f & unicode::kMoves)) {
-      out.ids.resize(ids_before);
-      out.offsets.resize(offsets_before);
-      reset();
-      return false;
-    }
-    const bool ideograph = o.handle_chinese_chars && (f & unicode::kCjk);
-    if (ideograph) flush();
-    if (o.strip_accents) {
-      const unicode::Char one{c.code, begin, end};
-      for (const unicode::Char& part : unicode::normalize({&one, 1}, unicode::Form::kNfd))
-        if (!(unicode::flags(part.code) & unicode::kMark)) lowered(part.code, begin, end);
-    } else {
-      lowered(c.code, begin, end);
-    }
-    if (ideograph) flush();
+// R: process_offsets of pre_tokenizers/byte_level.rs, which counts characters
+void Tokenizer::Impl::Sink::put_trimmed(TokenSpan span, Spaces counted) {
+  for (const TrimOffsets& trim : impl.trims) {
+    std::uint32_t before = counted.before, behind = counted.behind;
+    // R: one space there was added and takes no place; of several none was
+    if (before == 1 && trim.add_prefix_space && (out.offsets.empty() || span.begin == 0)) before = 0;
+    for (; before > 0 && span.begin < span.end; --before)
+      span.begin += static_cast<std::uint32_t>(decode_utf8(whole.substr(span.begin)).bytes);
+    span.begin = std::min(span.begin, span.end);
+    std::uint32_t end = span.end;
+    for (; behind > 0 && end > 0; --behind) end -= bytes_before(whole, end);
+    if (behind == 0) span.end = std::max(end, span.begin);
   }
-  flush();
-  return true;
+  out.offsets.push_back(span);
 }
 
 // The plain road: normalised characters to words to ids.
-void Tokenizer::Impl::encode_words(const Characters& text, bool with_offsets, Encoding& out) const {
+void Tokenizer::Impl::encode_words(const Characters& text, Sink& sink) const {
   std::vector<Characters> pieces;
   if (!text.empty()) pieces.push_back(text);
   if (pre_tokenizer) pre_tokenizer->split(pieces);
-  std::string bytes;
-  std::vector<std::size_t> char_of;  // of each byte
   std::vector<Piece> parts;
   for (const Characters& piece : pieces) {
-    bytes.clear();
-    char_of.clear();
-    for (std::size_t i = 0; i < piece.size(); ++i) {
-      append_utf8(bytes, piece[i].code);
-      char_of.resize(bytes.size(), i);
-    }
+    const FlatText flat(piece);
     parts.clear();
-    model->split(bytes, static_cast<std::int64_t>(piece.size()), parts);
+    model->split(flat.bytes, static_cast<std::int64_t>(piece.size()), parts);
+    const std::size_t last =
+        flat.char_of.size() - 1;  // a model's places may run past a word (symbols with a suffix)
     for (const Piece& part : parts)
-      append_piece(part.id, piece[char_of[part.begin]].begin, piece[char_of[part.end - 1]].end, with_offsets,
-                   out);
+      sink.put(part.id, piece[flat.char_of[std::min<std::size_t>(part.begin, last)]].begin,
+               piece[flat.char_of[std::min<std::size_t>(part.end - 1, last)]].end);
   }
 }
 
@@ -276,32 +125,50 @@ void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& op
   if (text.size() > 0xFFFFFFFFu)
     fail(Errc::kLimit, "tokenizer: found a text of {} bytes, expected at most 4 GiB", text.size());
   out.ids.reserve(out.ids.size() + text.size() / 4 + 2);
-  const auto append_token = [&](const AddedToken& token, const Characters& from, std::size_t begin,
-                                std::size_t end) {
-    append_piece(token.id, from[begin].begin, from[end - 1].end, options.with_offsets, out);
+  Sink sink{*this, text, options.with_offsets, out};
+  const auto put_token = [&](const AddedToken& token, const Characters& from, std::size_t begin,
+                             std::size_t end) {
+    if (options.with_offsets) {
+      const TokenSpan span{from[begin].begin, from[end - 1].end};
+      if (trims.empty()) {
+        out.offsets.push_back(span);
+      } else {  // R: its text is what was cut out, with the white space that it takes along
+        std::string content;
+        for (std::size_t i = begin; i < end; ++i) append_utf8(content, from[i].code);
+        sink.put_trimmed(span, spaces_of(content));
+      }
+    }
+    out.ids.push_back(token.id);
   };
-  // Text without added tokens, from `begin` on in the original.
+  const auto part_of = [](const Characters& chars, const AddedTokens::Part& cut) {
+    return Characters(chars.begin() + static_cast<std::ptrdiff_t>(cut.begin),
+                      chars.begin() + static_cast<std::ptrdiff_t>(cut.end));
+  };
+  const auto scanned = [&](std::string_view part, std::uint32_t base) {
+    if (plainly) return false;
+    return scan ? scan_text(part, base, sink) : byte_scan && scan_bytes(part, base, sink);
+  };
+  // Text without added tokens that are looked for before normalising, from `begin` on in the original.
   const auto encode_between = [&](std::string_view part, std::uint32_t base) {
-    if (!plainly && scan && normalized.empty() && scan_text(part, base, options.with_offsets, out)) return;
+    const bool none_normalized = normalized.empty() || (!normalizer && !normalized.may_occur(part));
+    if (none_normalized && scanned(part, base)) return;
     Characters chars = to_characters(part);
     for (unicode::Char& c : chars) c.begin += base, c.end += base;
     if (normalizer) normalizer->apply(chars);
-    if (normalized.empty()) return encode_words(chars, options.with_offsets, out);
+    if (none_normalized) return encode_words(chars, sink);
     for (const AddedTokens::Part& cut : normalized.cut(chars, options.parse_special)) {
-      if (cut.token != nullptr) {
-        append_token(*cut.token, chars, cut.begin, cut.end);
-      } else {
-        encode_words(Characters(chars.begin() + static_cast<std::ptrdiff_t>(cut.begin),
-                                chars.begin() + static_cast<std::ptrdiff_t>(cut.end)),
-                     options.with_offsets, out);
-      }
+      const std::uint32_t begin = chars[cut.begin].begin, end = chars[cut.end - 1].end;
+      if (cut.token != nullptr)
+        put_token(*cut.token, chars, cut.begin, cut.end);
+      else if (normalizer || !scanned(text.substr(begin, end - begin), begin))
+        encode_words(part_of(chars, cut), sink);
     }
   };
   if (!raw.may_occur(text)) return encode_between(text, 0);
   const Characters chars = to_characters(text);
   for (const AddedTokens::Part& cut : raw.cut(chars, options.parse_special)) {
     if (cut.token != nullptr) {
-      append_token(*cut.token, chars, cut.begin, cut.end);
+      put_token(*cut.token, chars, cut.begin, cut.end);
     } else {
       const std::uint32_t begin = chars[cut.begin].begin, end = chars[cut.end - 1].end;
       encode_between(text.substr(begin, end - begin), begin);

@@ -45,11 +45,12 @@ struct EncodeOptions {
 // Safe to use from several threads at once.
 class Tokenizer {
  public:
-  // tokenizer.json, else vocab.txt; truncation and padding written there are ignored. As the reference does
-  // it: where tokenizer_config.json (else config.json) names BERT's tokenizer class, do_lower_case,
-  // strip_accents, tokenize_chinese_chars and the special tokens of tokenizer_config.json, or their defaults,
-  // stand over what tokenizer.json says; only its vocabulary and added tokens count. Throws Errc::kIo when
-  // neither file is there, Errc::kUnsupported for parts that this build lacks, Errc::kFormat for bad files.
+  // tokenizer.json, else vocab.json with merges.txt, else vocab.txt; truncation and padding written there are
+  // ignored. As the reference does it: where tokenizer_config.json (else config.json) names a class that
+  // builds its pipeline anew (BERT's, MPNet's, RoBERTa's, GPT-2's, GPT-NeoX's), the options and special
+  // tokens of tokenizer_config.json, or the class's defaults, stand over what tokenizer.json says; only its
+  // vocabulary, merges, added tokens and (for GPT-2) post-processor count. Throws Errc::kIo when none of the
+  // files is there, Errc::kUnsupported for parts that this build lacks, Errc::kFormat for bad files.
   static std::shared_ptr<const Tokenizer> from_folder(const ModelFolder& folder);
   static std::shared_ptr<const Tokenizer> from_json(std::string_view text, const std::string& what);
   struct VocabularyOptions {
@@ -68,7 +69,8 @@ class Tokenizer {
   ~Tokenizer();
 
   // Valid UTF-8 (invalid bytes are read as U+FFFD). Throws Errc::kUsage when max_tokens leaves no room for
-  // the special tokens.
+  // the special tokens, Errc::kLimit when a pattern or a replacement of the file gets out of hand on this
+  // text, Errc::kFormat when the file's unknown token is needed and missing.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
   Encoding encode_pair(std::string_view first, std::string_view second,
                        const EncodeOptions& options = {}) const;
