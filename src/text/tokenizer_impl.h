@@ -43,7 +43,8 @@ struct Tokenizer::Impl {
   void encode_text(std::string_view text, const EncodeOptions& options, bool plainly, Encoding& out) const;
   void encode_words(const Characters& text, bool with_offsets, Encoding& out) const;
   bool scan_text(std::string_view text, std::uint32_t base, bool with_offsets, Encoding& out) const;
-  void finish(Encoding& first, Encoding* second, const EncodeOptions& options, Encoding& out) const;
+  void finish(const Encoding& first, const Encoding* second, const EncodeOptions& options,
+              Encoding& out) const;
 };
 
 // Puts a tokenizer together and checks what belongs to all kinds.
