@@ -1,5 +1,6 @@
 #include "nn/model.h"
 
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
@@ -22,18 +23,38 @@ void Taps::put(std::string name, Tensor value, Spread spread) {
   taken_.push_back({std::move(name), value.detached(), spread});
 }
 
-std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens,
-                                        const std::string& name) {
-  if (labels.shape() != Shape{tokens.rows, tokens.row_tokens})
-    fail(Errc::kData, "{} is {}, expected [{}, {}] as input_ids", name, labels.shape().text(), tokens.rows,
-         tokens.row_tokens);
-  if (labels.dtype() != DType::kI64)
-    fail(Errc::kData, "{}: found {}, expected I64", name, dtype_name(labels.dtype()));
-  const std::int64_t* from = labels.data<std::int64_t>();
-  std::vector<std::int64_t> out;
-  out.reserve(tokens.places.size());
-  for (const std::int64_t place : tokens.places) out.push_back(from[place]);
-  return out;
+const std::vector<std::string>& Model::labels() const {
+  static const std::vector<std::string> none;
+  return none;
+}
+
+Tensor Model::scores(const Tensor&, const SequenceLayout&) const {
+  fail(Errc::kUnsupported, "{}: the class {} has no head", family(), architecture());
+}
+
+void Model::place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const {
+  for (std::size_t t = 0; t < ids.size(); ++t) positions[t] = static_cast<std::int64_t>(t);
+}
+
+void TokenPacker::add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types) {
+  const std::size_t begin = packed_.ids.size();
+  packed_.ids.insert(packed_.ids.end(), ids.begin(), ids.end());
+  if (model_->has_segments()) {
+    packed_.types.insert(packed_.types.end(), types.begin(), types.end());
+  } else {
+    packed_.types.resize(packed_.ids.size(), 0);
+  }
+  positions_.resize(packed_.ids.size());
+  model_->place(std::span(packed_.ids).subspan(begin), std::span(positions_).subspan(begin));
+  lengths_.push_back(static_cast<std::int64_t>(ids.size()));
+}
+
+PackedTokens TokenPacker::finish() {
+  std::vector<std::uint64_t> sequence_ids(lengths_.size());
+  std::iota(sequence_ids.begin(), sequence_ids.end(), std::uint64_t{0});
+  packed_.rows = static_cast<std::int64_t>(lengths_.size());
+  packed_.layout = SequenceLayout::from(lengths_, std::move(positions_), std::move(sequence_ids));
+  return std::move(packed_);
 }
 
 }  // namespace lyceum

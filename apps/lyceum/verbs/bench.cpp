@@ -141,16 +141,17 @@ void run(const Options& o, const Common& common) {
   for (std::size_t i = 0; i < o.batch.size(); ++i) cases.emplace_back(o.batch[i], o.tokens[i]);
   if (cases.empty()) cases = {{1, 16}, {1, 128}, {8, 128}, {32, 128}, {4, 512}};
   for (const auto& [batch, tokens] : cases) {
-    if (tokens > loaded.model->max_positions())
-      fail(Errc::kUsage, "bench: found {} tokens, expected at most {}", tokens,
-           loaded.model->max_positions());
-    PackedTokens packed;
+    if (tokens > loaded.model->max_tokens())
+      fail(Errc::kUsage, "bench: found {} tokens, expected at most {}", tokens, loaded.model->max_tokens());
+    TokenPacker packer(*loaded.model);
     Random random(common.seed);
-    for (std::int64_t i = 0; i < batch * tokens; ++i)
-      packed.ids.push_back(random.below(static_cast<std::uint32_t>(loaded.model->vocabulary())));
-    packed.types.assign(packed.ids.size(), 0);
-    const std::vector<std::int64_t> lengths(static_cast<std::size_t>(batch), tokens);
-    packed.layout = SequenceLayout::from_lengths(lengths);
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens)), types(ids.size());
+    for (std::int64_t b = 0; b < batch; ++b) {
+      for (std::int32_t& id : ids)
+        id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(loaded.model->vocabulary())));
+      packer.add(ids, types);
+    }
+    const PackedTokens packed = packer.finish();
     loaded.model->encode(packed);
     reset_peak_memory();
     const Times t = time(o.repeats, [&] { loaded.model->encode(packed); });

@@ -60,8 +60,8 @@ TaskModel TaskModel::load(const ModelFolder& folder, Head head) {
   if (loaded.model->head() != head) {
     const Service *wanted = service_of(head), *has = service_of(loaded.model->head());
     fail(Errc::kUnsupported,
-         "{}: found a {}, which gives {} and serves {}; expected a model that gives {}, for {}",
-         folder.path().string(), loaded.model->architecture(), has ? has->what : "hidden states",
+         "{}: found a {}, which gives {} and serves {}; expected a model that gives {}, which serves {}",
+         folder.path().string(), loaded.model->architecture(), has ? has->what : "nothing that such a verb uses",
          has ? has->verbs : "embed", wanted->what, wanted->verbs);
   }
   TaskModel out;
@@ -71,7 +71,7 @@ TaskModel TaskModel::load(const ModelFolder& folder, Head head) {
   check_vocabulary(*out.model, *out.tokenizer, folder);
   out.special = special_tokens(folder, *out.tokenizer);
   out.max_tokens =
-      smallest_limit({out.model->max_positions(), model_max_length(folder)}, *out.tokenizer, folder);
+      smallest_limit({out.model->max_tokens(), model_max_length(folder)}, *out.tokenizer, folder);
   return out;
 }
 

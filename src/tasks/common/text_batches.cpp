@@ -38,18 +38,6 @@ std::vector<std::pair<std::size_t, std::size_t>> divide(std::span<const Encoding
   return batches;
 }
 
-PackedTokens pack(std::span<const Encoding> encodings) {
-  PackedTokens packed;
-  std::vector<std::int64_t> lengths;
-  for (const Encoding& e : encodings) {
-    packed.ids.insert(packed.ids.end(), e.ids.begin(), e.ids.end());
-    packed.types.insert(packed.types.end(), e.type_ids.begin(), e.type_ids.end());
-    lengths.push_back(length_of(e));
-  }
-  packed.layout = SequenceLayout::from_lengths(lengths);
-  return packed;
-}
-
 }  // namespace
 
 void run_batches(const Model& model, std::span<const Encoding> encodings,
@@ -58,7 +46,9 @@ void run_batches(const Model& model, std::span<const Encoding> encodings,
   parallel_tasks(static_cast<std::int64_t>(batches.size()), [&](std::int64_t task, int) {
     check_interrupt();
     const auto& [first, last] = batches[static_cast<std::size_t>(task)];
-    const PackedTokens packed = pack(encodings.subspan(first, last - first));
+    TokenPacker packer(model);
+    for (std::size_t i = first; i < last; ++i) packer.add(encodings[i].ids, encodings[i].type_ids);
+    const PackedTokens packed = packer.finish();
     use(model.encode(packed), packed, first);
   });
 }

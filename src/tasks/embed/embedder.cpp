@@ -63,18 +63,16 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
   e->unused_ = std::move(all.loaded.unused);
   e->tokenizer_ = Tokenizer::from_folder(body);
   // the smallest of what the pipeline, the tokenizer and the position table allow
-  e->max_tokens_ = e->model_->max_positions();
-  for (const std::int64_t limit :
-       {e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body),
-        options.max_tokens})
-    if (limit > 0) e->max_tokens_ = std::min(e->max_tokens_, limit);
+  if (const std::int64_t around = e->tokenizer_->special_tokens_around_one();
+      options.max_tokens > 0 && options.max_tokens < around)
+    fail(Errc::kUsage, "max_tokens: found {}, expected room for the tokenizer's {} special ones",
+         options.max_tokens, around);
+  e->max_tokens_ = smallest_limit(
+      {e->model_->max_tokens(),
+       e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body),
+       options.max_tokens},
+      *e->tokenizer_, folder);
   check_vocabulary(*e->model_, *e->tokenizer_, folder);
-  const std::int64_t around = e->tokenizer_->special_tokens_around_one();
-  if (e->max_tokens_ < around)
-    fail(options.max_tokens > 0 && options.max_tokens < around ? Errc::kUsage : Errc::kData,
-         "{}: texts of {} tokens fit (max_seq_length, max_position_embeddings), expected room for the "
-         "tokenizer's {} special ones",
-         folder.path().string(), e->max_tokens_, around);
   const std::string name =
       options.prompt_name.empty() ? e->pipeline_.default_prompt_name : options.prompt_name;
   if (options.prompt) {
