@@ -11,8 +11,8 @@ inline void check_encoding(const Tokenizer& tokenizer, std::string_view text) {
   const Encoding fast = tokenizer.encode(text, options), plain = tokenizer.encode_plainly(text, options);
   require(fast.ids == plain.ids && fast.type_ids == plain.type_ids,
           "the fast road gives the ids of the plain one");
-  require(fast.offsets == plain.offsets && fast.special == plain.special &&
-              fast.words == plain.words && fast.sequences == plain.sequences,
+  require(fast.offsets == plain.offsets && fast.special == plain.special && fast.words == plain.words &&
+              fast.sequences == plain.sequences,
           "the fast road gives the places of the plain one");
   require(fast.ids.size() == fast.offsets.size() && fast.ids.size() == fast.type_ids.size(),
           "all parts have one length");

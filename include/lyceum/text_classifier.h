@@ -23,7 +23,8 @@ struct Classification {
 };
 
 enum class ScoreFunction {
-  // as the checkpoint's problem_type says: nothing for regression, sigmoid for several labels at once; when it
+  // as the checkpoint's problem_type says: nothing for regression, sigmoid for several labels at once; when
+  // it
   // says nothing, sigmoid for one label and softmax for more
   kDefault,
   kSoftmax,

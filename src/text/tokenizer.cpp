@@ -287,8 +287,7 @@ void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& op
   out.ids.reserve(out.ids.size() + text.size() / 4 + 2);
   const auto append_token = [&](const AddedToken& token, const Characters& from, std::size_t begin,
                                 std::size_t end) {
-    append_piece(token.id, from[begin].begin, from[end - 1].end, next_word(out),
-                 options.with_offsets, out);
+    append_piece(token.id, from[begin].begin, from[end - 1].end, next_word(out), options.with_offsets, out);
   };
   // Text without added tokens, from `begin` on in the original.
   const auto encode_between = [&](std::string_view part, std::uint32_t base) {

@@ -57,8 +57,8 @@ std::vector<Classification> ClassifyTask::classify(std::span<const std::string> 
                   options);
 }
 
-std::vector<Classification> ClassifyTask::classify(
-    std::span<const std::pair<std::string, std::string>> pairs, const ClassifyOptions& options) const {
+std::vector<Classification> ClassifyTask::classify(std::span<const std::pair<std::string, std::string>> pairs,
+                                                   const ClassifyOptions& options) const {
   return classify(encode_each(pairs.size(),
                               [&](std::size_t i) {
                                 return m_.tokenizer->encode_pair(pairs[i].first, pairs[i].second,
@@ -90,13 +90,11 @@ std::vector<Classification> ClassifyTask::zero_shot(std::span<const std::string>
   for (const std::string& label : options.labels)
     hypotheses.push_back(
         m_.tokenizer->encode(hypothesis(options.hypothesis_template, label), {.add_special = false}));
-  const std::vector<Encoding> premises = encode_each(texts.size(), [&](std::size_t i) {
-    return m_.tokenizer->encode(texts[i], {.add_special = false});
-  });
+  const std::vector<Encoding> premises = encode_each(
+      texts.size(), [&](std::size_t i) { return m_.tokenizer->encode(texts[i], {.add_special = false}); });
   const std::vector<Encoding> encodings = encode_each(texts.size() * count, [&](std::size_t i) {
-    return m_.tokenizer->post_process(
-        premises[i / count], hypotheses[i % count],
-        {.max_tokens = m_.max_tokens, .truncation = Truncation::kOnlyFirst});
+    return m_.tokenizer->post_process(premises[i / count], hypotheses[i % count],
+                                      {.max_tokens = m_.max_tokens, .truncation = Truncation::kOnlyFirst});
   });
   const Tensor scores = sequence_scores(*m_.model, encodings);
   const std::int64_t outputs = scores.cols(), found = entailment_label(m_.model->labels());

@@ -61,8 +61,9 @@ TaskModel TaskModel::load(const ModelFolder& folder, Head head) {
     const Service *wanted = service_of(head), *has = service_of(loaded.model->head());
     fail(Errc::kUnsupported,
          "{}: found a {}, which gives {} and serves {}; expected a model that gives {}, which serves {}",
-         folder.path().string(), loaded.model->architecture(), has ? has->what : "nothing that such a verb uses",
-         has ? has->verbs : "embed", wanted->what, wanted->verbs);
+         folder.path().string(), loaded.model->architecture(),
+         has ? has->what : "nothing that such a verb uses", has ? has->verbs : "embed", wanted->what,
+         wanted->verbs);
   }
   TaskModel out;
   out.model = std::move(loaded.model);

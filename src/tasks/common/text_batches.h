@@ -14,8 +14,7 @@ namespace lyceum {
 // from several threads at once, once for each encoding in all. Results do not depend on how texts fall into
 // batches. Throws what the model throws, and Errc::kInterrupted between two batches after a
 // request_interrupt().
-void run_batches(
-    const Model& model, std::span<const Encoding> encodings,
-    FunctionRef<void(const Tensor& hidden, const PackedTokens& batch, std::size_t first)> use);
+void run_batches(const Model& model, std::span<const Encoding> encodings,
+                 FunctionRef<void(const Tensor& hidden, const PackedTokens& batch, std::size_t first)> use);
 
 }  // namespace lyceum

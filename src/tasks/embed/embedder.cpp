@@ -67,11 +67,11 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
       options.max_tokens > 0 && options.max_tokens < around)
     fail(Errc::kUsage, "max_tokens: found {}, expected room for the tokenizer's {} special ones",
          options.max_tokens, around);
-  e->max_tokens_ = smallest_limit(
-      {e->model_->max_tokens(),
-       e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body),
-       options.max_tokens},
-      *e->tokenizer_, folder);
+  e->max_tokens_ =
+      smallest_limit({e->model_->max_tokens(),
+                      e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body),
+                      options.max_tokens},
+                     *e->tokenizer_, folder);
   check_vocabulary(*e->model_, *e->tokenizer_, folder);
   const std::string name =
       options.prompt_name.empty() ? e->pipeline_.default_prompt_name : options.prompt_name;

@@ -75,38 +75,37 @@ std::vector<FilledText> FillTask::fill(std::span<const std::string> texts, std::
     return Filling{id, score, m_.tokenizer->decode(std::span(&id, 1), false),
                    m_.tokenizer->decode(ids, is_only_mask)};
   };
-  run_batches(
-      *m_.model, encodings, [&](const Tensor& hidden, const PackedTokens& batch, std::size_t first) {
-        std::vector<Mask> masks;
-        for (std::int64_t row = 0, s = 0; s < batch.layout.sequences(); ++s)
-          for (std::size_t t = 0; row < batch.layout.end(s); ++row, ++t)
-            if (batch.ids[static_cast<std::size_t>(row)] == m_.special.mask)
-              masks.push_back({first + static_cast<std::size_t>(s), t, row});
-        std::vector<std::size_t> found(static_cast<std::size_t>(batch.layout.sequences()), 0);
-        for (std::size_t begin = 0; begin < masks.size(); begin += kMasksAtATime) {
-          const std::size_t end = std::min(begin + kMasksAtATime, masks.size());
-          std::vector<std::int64_t> rows;
-          for (std::size_t i = begin; i < end; ++i) rows.push_back(masks[i].row);
-          Tensor scores = m_.model->scores(embedding(hidden, rows), batch.layout);
-          for (std::size_t i = begin; i < end; ++i) {
-            const std::span<float> words(
-                scores.mutable_data<float>() + static_cast<std::int64_t>(i - begin) * scores.cols(),
-                static_cast<std::size_t>(std::min(scores.cols(), m_.model->vocabulary())));
-            softmax_in_place(words);
-            std::vector<float> wanted;
-            for (const std::int32_t id : targets) wanted.push_back(words[static_cast<std::size_t>(id)]);
-            FilledText& text = out[masks[i].text];
-            std::vector<Filling>& list = text.masks[found[masks[i].text - first]++];
-            for (const std::size_t place : best_places(
-                     targets.empty() ? std::span<const float>(words) : wanted, static_cast<std::size_t>(top))) {
-              const auto id = targets.empty() ? static_cast<std::int32_t>(place) : targets[place];
-              if (m_.tokenizer->token(id) == nullptr) continue;  // a row of the table beyond the vocabulary
-              list.push_back(filling(encodings[masks[i].text], masks[i].place, text.masks.size() == 1, id,
-                                     words[static_cast<std::size_t>(id)]));
-            }
-          }
+  run_batches(*m_.model, encodings, [&](const Tensor& hidden, const PackedTokens& batch, std::size_t first) {
+    std::vector<Mask> masks;
+    for (std::int64_t row = 0, s = 0; s < batch.layout.sequences(); ++s)
+      for (std::size_t t = 0; row < batch.layout.end(s); ++row, ++t)
+        if (batch.ids[static_cast<std::size_t>(row)] == m_.special.mask)
+          masks.push_back({first + static_cast<std::size_t>(s), t, row});
+    std::vector<std::size_t> found(static_cast<std::size_t>(batch.layout.sequences()), 0);
+    for (std::size_t begin = 0; begin < masks.size(); begin += kMasksAtATime) {
+      const std::size_t end = std::min(begin + kMasksAtATime, masks.size());
+      std::vector<std::int64_t> rows;
+      for (std::size_t i = begin; i < end; ++i) rows.push_back(masks[i].row);
+      Tensor scores = m_.model->scores(embedding(hidden, rows), batch.layout);
+      for (std::size_t i = begin; i < end; ++i) {
+        const std::span<float> words(
+            scores.mutable_data<float>() + static_cast<std::int64_t>(i - begin) * scores.cols(),
+            static_cast<std::size_t>(std::min(scores.cols(), m_.model->vocabulary())));
+        softmax_in_place(words);
+        std::vector<float> wanted;
+        for (const std::int32_t id : targets) wanted.push_back(words[static_cast<std::size_t>(id)]);
+        FilledText& text = out[masks[i].text];
+        std::vector<Filling>& list = text.masks[found[masks[i].text - first]++];
+        for (const std::size_t place : best_places(targets.empty() ? std::span<const float>(words) : wanted,
+                                                   static_cast<std::size_t>(top))) {
+          const auto id = targets.empty() ? static_cast<std::int32_t>(place) : targets[place];
+          if (m_.tokenizer->token(id) == nullptr) continue;  // a row of the table beyond the vocabulary
+          list.push_back(filling(encodings[masks[i].text], masks[i].place, text.masks.size() == 1, id,
+                                 words[static_cast<std::size_t>(id)]));
         }
-      });
+      }
+    }
+  });
   return out;
 }
 
