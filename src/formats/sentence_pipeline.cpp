@@ -85,7 +85,7 @@ void read_transformer_config(const ModelFolder& folder, SentencePipeline& p) {
 
 }  // namespace
 
-SentencePipeline sentence_pipeline(const ModelFolder& folder) {
+SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use) {
   SentencePipeline p;
   const auto modules = folder.file("modules.json");
   if (!modules) {
@@ -123,7 +123,10 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
     }
     first = false;
   }
-  if (p.modules.empty())
+  if (use == PipelineUse::kScores && !p.modules.empty())
+    fail(Errc::kUnsupported, "{}: found {} modules behind the Transformer, expected none for scores of pairs",
+         modules->string(), p.modules.size());
+  if (use == PipelineUse::kVectors && p.modules.empty())
     fail(Errc::kUnsupported, "{}: found a Transformer alone, expected a Pooling module behind it",
          modules->string());
   read_transformer_config(folder, p);

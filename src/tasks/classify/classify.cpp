@@ -61,8 +61,11 @@ std::vector<Classification> ClassifyTask::classify(std::span<const std::pair<std
                                                    const ClassifyOptions& options) const {
   return classify(encode_each(pairs.size(),
                               [&](std::size_t i) {
-                                return m_.tokenizer->encode_pair(pairs[i].first, pairs[i].second,
-                                                                 {.max_tokens = m_.max_tokens});
+                                const auto& [first, second] = pairs[i];
+                                const EncodeOptions whole{.max_tokens = m_.max_tokens};
+                                // R: an empty second text is none
+                                return second.empty() ? m_.tokenizer->encode(first, whole)
+                                                      : m_.tokenizer->encode_pair(first, second, whole);
                               }),
                   options);
 }

@@ -54,12 +54,7 @@ Activation1 activation_of(const std::string& name) {
 std::shared_ptr<const RerankTask> RerankTask::load(const std::string& model) {
   const ModelFolder folder = ModelFolder::find(model);
   SentencePipeline pipeline;
-  const bool has_pipeline = folder.file("modules.json").has_value();
-  if (has_pipeline) pipeline = sentence_pipeline(folder);
-  if (!pipeline.modules.empty())
-    fail(Errc::kUnsupported,
-         "{}: modules.json: found {} modules behind the transformer, expected none for rerank",
-         folder.path().string(), pipeline.modules.size());
+  if (folder.file("modules.json")) pipeline = sentence_pipeline(folder, PipelineUse::kScores);
   const ModelFolder body = pipeline.transformer_path.empty()
                                ? folder
                                : ModelFolder::find(folder.require(pipeline.transformer_path).string());
