@@ -107,6 +107,10 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use) {
            modules->string(), type, first ? "first" : "behind the first");
     if (kind == "Transformer") {
       p.transformer_path = path;
+    } else if (use == PipelineUse::kScores) {
+      fail(Errc::kUnsupported,
+           "{}: found the module '{}' behind the Transformer, expected none for scores of pairs",
+           modules->string(), type);
     } else if ((kind == "Pooling") != p.modules.empty()) {  // what follows works on its vectors
       fail(Errc::kUnsupported,
            "{}: found the module '{}' {}, expected one Pooling behind the Transformer and only there",
@@ -123,9 +127,6 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use) {
     }
     first = false;
   }
-  if (use == PipelineUse::kScores && !p.modules.empty())
-    fail(Errc::kUnsupported, "{}: found {} modules behind the Transformer, expected none for scores of pairs",
-         modules->string(), p.modules.size());
   if (use == PipelineUse::kVectors && p.modules.empty())
     fail(Errc::kUnsupported, "{}: found a Transformer alone, expected a Pooling module behind it",
          modules->string());

@@ -11,6 +11,7 @@
 #include "formats/sentence_pipeline.h"
 #include "tasks/common/scores.h"
 #include "tasks/common/sequence_scores.h"
+#include "text/unicode/unicode.h"
 
 namespace lyceum {
 namespace {
@@ -72,22 +73,26 @@ std::shared_ptr<const RerankTask> RerankTask::load(const std::string& model) {
     fail(Errc::kData, "{}: pairs of {} tokens fit, expected room for the tokenizer's {} special ones",
          folder.path().string(), task->m_.max_tokens, around);
   task->activation_ = activation_of(activation_name(folder, body));
+  task->do_lower_case_ = pipeline.do_lower_case;
   if (const auto it = pipeline.prompts.find(pipeline.default_prompt_name); it != pipeline.prompts.end())
     task->prompt_ = it->second;
   return task;
 }
 
-Encoding RerankTask::query(const std::string& text) const {
-  return m_.tokenizer->encode(prompt_ + text, {.add_special = false});
+Encoding RerankTask::encode(const std::string& text) const {
+  const EncodeOptions options{.add_special = false};
+  return do_lower_case_ ? m_.tokenizer->encode(unicode::lower(text), options)
+                        : m_.tokenizer->encode(text, options);
 }
+
+Encoding RerankTask::query(const std::string& text) const { return encode(prompt_ + text); }
 
 std::vector<float> RerankTask::scores(const Encoding& query, std::span<const std::string> passages, bool raw,
                                       std::int64_t* cut) const {
   std::vector<Encoding> pairs(passages.size());
   parallel_for(static_cast<std::int64_t>(passages.size()), 8, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-      pairs[i] = m_.tokenizer->post_process(query, m_.tokenizer->encode(passages[i], {.add_special = false}),
-                                            {.max_tokens = m_.max_tokens});
+      pairs[i] = m_.tokenizer->post_process(query, encode(passages[i]), {.max_tokens = m_.max_tokens});
   });
   if (cut != nullptr)
     *cut = std::count_if(pairs.begin(), pairs.end(), [](const Encoding& e) { return e.truncated; });

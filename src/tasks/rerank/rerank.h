@@ -26,10 +26,12 @@ class RerankTask {
                             std::int64_t* cut = nullptr) const;
 
  private:
+  Encoding encode(const std::string& text) const;
   explicit RerankTask(TaskModel model) : m_(std::move(model)) {}
   TaskModel m_;
   float (*activation_)(float) = nullptr;
   std::string prompt_;
+  bool do_lower_case_ = false;
 };
 
 // The best passages of a stream, with their texts where these are given.
