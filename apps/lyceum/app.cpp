@@ -24,7 +24,7 @@ std::shared_ptr<Common> add_common(Verb& verb, const std::string& example) {
   verb.option("--threads", common->threads, "Threads (default: what affinity and the cgroup allow)")
       .range(1, 1024);
   verb.option("--seed", common->seed, "Seed of everything random");
-  verb.option("--dtype", common->dtype, "Number format of the computation: f32");
+  verb.option("--dtype", common->dtype, "Number format of the products: f32, bf16 or int8");
   verb.flag("--quiet,-q", common->quiet, "No progress and no messages but errors");
   verb.flag("--verbose,-v", common->verbose, "More messages");
   verb.flag("--json", common->json, "One JSON object a line");
@@ -33,11 +33,16 @@ std::shared_ptr<Common> add_common(Verb& verb, const std::string& example) {
   return common;
 }
 
+std::optional<Compute> compute_of(const Common& common) {
+  if (common.dtype.empty()) return std::nullopt;
+  return compute_from_name(common.dtype);
+}
+
 void apply(const Common& common) {
   set_thread_count(common.threads);
   set_log_level(common.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   if (common.quiet) set_log_sink({});
-  if (common.dtype != "f32") fail(Errc::kUnsupported, "--dtype: found '{}', expected f32", common.dtype);
+  compute_of(common);  // a wrong name is an error of every verb
 }
 
 void print_line(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,13 +16,14 @@
 #include <vector>
 
 #include "apps/lyceum/options.h"
+#include "nn/model.h"
 
 namespace lyceum::app {
 
 struct Common {
   int threads = 0;
   std::uint64_t seed = 0;
-  std::string dtype = "f32";
+  std::string dtype;  // "": as the files are
   bool quiet = false, verbose = false, json = false, strict = false;
 };
 
@@ -29,6 +31,8 @@ struct Common {
 std::shared_ptr<Common> add_common(Verb& verb, const std::string& example);
 // Threads, messages, number format. Called first by every verb.
 void apply(const Common& common);
+// What --dtype says; none: as the files are.
+std::optional<Compute> compute_of(const Common& common);
 
 // One JSON object on a line of standard output. Invalid UTF-8 cannot occur: texts are repaired on input.
 void print_json(const nlohmann::ordered_json& value);

@@ -32,6 +32,11 @@ Tensor Model::scores(const Tensor&, const SequenceLayout&) const {
   fail(Errc::kUnsupported, "{}: the class {} has no head", family(), architecture());
 }
 
+void Model::set_compute(Compute compute) {
+  if (compute != Compute::kF32)
+    fail(Errc::kUnsupported, "{}: found the dtype {}, expected f32", family(), compute_name(compute));
+}
+
 void Model::place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const {
   for (std::size_t t = 0; t < ids.size(); ++t) positions[t] = static_cast<std::int64_t>(t);
 }

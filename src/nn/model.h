@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "nn/named_tensors.h"
-#include "ops/linear/weight.h"
+#include "ops/linear/linear.h"
 #include "tensor/layout.h"
 
 namespace lyceum {
@@ -96,6 +96,11 @@ class Model {
   virtual const std::vector<std::string>& labels() const;
   // config.json's problem_type; empty when it is not given.
   virtual std::string problem_type() const { return ""; }
+
+  // What products are computed in from now on: bf16 everywhere; int8 where most of the work is, the layers of
+  // the body, while heads stay in f32. Unless set, f32, or int8 where a file's weights are quantised. Throws
+  // Errc::kUnsupported where a family cannot.
+  virtual void set_compute(Compute compute);
 
   // The position of each token of a row, padding included, unless the caller says another.
   virtual void place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const;

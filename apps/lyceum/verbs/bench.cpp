@@ -71,7 +71,7 @@ void print(const Common& common, const std::string& name, const char* unit, doub
                                    {"max", amount / t.least},
                                    {"repeats", repeats},
                                    {"threads", thread_count()},
-                                   {"dtype", "f32"},
+                                   {"dtype", common.dtype.empty() ? "f32" : common.dtype},
                                    {"peak_bytes", memory_use().peak_bytes},
                                    {"product_rate", product_rate}};
   if (common.json) return print_json(row);
@@ -116,7 +116,7 @@ void run(const Options& o, const Common& common) {
   }
   const ModelFolder folder = ModelFolder::find(o.model);
   if (!o.texts.empty()) {
-    const auto embedder = Embedder::load(folder);
+    const auto embedder = Embedder::load(folder, {.compute = compute_of(common)});
     LineReader reader({.file = o.texts}, common);
     std::vector<std::string> texts;
     for (std::string line; reader.next(line);) texts.push_back(line);
@@ -136,7 +136,7 @@ void run(const Options& o, const Common& common) {
   if (o.batch.size() != o.tokens.size())
     fail(Errc::kUsage, "bench: found {} --batch and {} --tokens, expected as many", o.batch.size(),
          o.tokens.size());
-  const LoadedModel loaded = load_model(folder);
+  const LoadedModel loaded = load_model(folder, compute_of(common));
   std::vector<std::pair<std::int64_t, std::int64_t>> cases;
   for (std::size_t i = 0; i < o.batch.size(); ++i) cases.emplace_back(o.batch[i], o.tokens[i]);
   if (cases.empty()) cases = {{1, 16}, {1, 128}, {8, 128}, {32, 128}, {4, 512}};

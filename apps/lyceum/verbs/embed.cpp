@@ -56,6 +56,7 @@ void run(const Options& o, const Common& common) {
   apply(common);
   EmbedderOptions options = o.embedder;
   if (!o.prompt.empty()) options.prompt = o.prompt;
+  options.compute = compute_of(common);
   if (o.resume && o.output.empty()) fail(Errc::kUsage, "--resume needs --output");
   LineReader reader(o.input, common);
   const auto embedder = Embedder::load(o.model, options);

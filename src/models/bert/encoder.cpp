@@ -73,6 +73,16 @@ std::int64_t Encoder::max_tokens() const {
   return config_.counts_positions ? config_.max_positions - config_.padding_id - 1 : config_.max_positions;
 }
 
+void Encoder::set_compute(Compute compute) {
+  for (EncoderLayer& layer : weights_.layers)
+    for (Linear* linear : {&layer.query_key_value, &layer.attention_output, &layer.inner, &layer.output})
+      linear->set_compute(compute);
+  const Compute heads = compute == Compute::kInt8 ? Compute::kF32 : compute;
+  for (Linear* linear : {&weights_.projection, &weights_.pooler, &weights_.transform, &weights_.decoder,
+                         &weights_.pair, &weights_.dense, &weights_.classifier})
+    if (linear->exists()) linear->set_compute(heads);
+}
+
 void Encoder::place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const {
   if (!config_.counts_positions) return Model::place(ids, positions);
   std::int64_t count = 0;

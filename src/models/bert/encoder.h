@@ -93,6 +93,7 @@ class Encoder final : public Model {
   Tensor scores(const Tensor& hidden, const SequenceLayout& layout) const override;
   const std::vector<std::string>& labels() const override { return config_.labels; }
   std::string problem_type() const override { return config_.problem_type; }
+  void set_compute(Compute compute) override;
   void place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const override;
   bool has_segments() const override { return config_.has_segments; }
 

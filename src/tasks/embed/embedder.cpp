@@ -55,7 +55,7 @@ std::shared_ptr<const Embedder> Embedder::load(const std::string& model, const E
 
 std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const EmbedderOptions& options) {
   std::shared_ptr<Embedder> e(new Embedder);
-  SentenceModel all = load_sentence_model(folder);
+  SentenceModel all = load_sentence_model(folder, options.compute);
   const ModelFolder& body = all.folder;
   e->pipeline_ = std::move(all.pipeline);
   e->model_ = std::move(all.loaded.model);
@@ -88,6 +88,7 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
     e->prompt_ = it->second;
     e->own_prompt_ = !options.prompt_name.empty();
   }
+  e->compute_ = options.compute;
   e->folder_ = folder;
   e->body_ = body;
   return e;
@@ -114,6 +115,7 @@ std::string Embedder::identity() const {
     digest.add(prompt_);
     digest.add(own_prompt_ ? "own prompt" : "");
     identity_ = fmt::format("{:016x}-{}", digest.value(), max_tokens_);
+    if (compute_ && *compute_ != Compute::kF32) identity_ += fmt::format("-{}", compute_name(*compute_));
   });
   return identity_;
 }
