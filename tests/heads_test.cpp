@@ -132,7 +132,9 @@ TEST_F(Heads, RerankPutsTheBestFirst) {
   ASSERT_EQ(all.size(), 4u);
   std::size_t first = 9, second = 9;
   for (std::size_t i = 0; i < 4; ++i) {
-    if (i > 0) EXPECT_GE(all[i - 1]["score"].get<double>(), all[i]["score"].get<double>());
+    if (i > 0) {
+      EXPECT_GE(all[i - 1]["score"].get<double>(), all[i]["score"].get<double>());
+    }
     if (all[i]["index"] == 1) first = i;
     if (all[i]["index"] == 3) second = i;
   }

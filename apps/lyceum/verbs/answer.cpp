@@ -63,7 +63,7 @@ void run(Options o, const Common& common) {
   const std::string context = o.pairs ? "" : context_of(o, common);
   LineReader reader(o.input, common);
   reader.keep_bytes();  // places are those of the original text
-  const auto task = AnswerTask::load(o.model);
+  const auto task = AnswerTask::load(o.model, compute_of(common));
   report_unused(task->inside().unused, common);
   AnswerOptions options = o.answer;
   options.align_to_words = !o.any_words;

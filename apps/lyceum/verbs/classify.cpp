@@ -49,7 +49,7 @@ void run(const Options& o, const Common& common) {
   apply(common);
   check(o);
   LineReader reader(o.input, common);
-  const auto task = ClassifyTask::load(o.model);
+  const auto task = ClassifyTask::load(o.model, compute_of(common));
   report_unused(task->inside().unused, common);
   ClassifyOptions options{.top = o.top};
   for (const auto& [name, function] : kFunctions)

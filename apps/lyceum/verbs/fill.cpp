@@ -37,7 +37,7 @@ void print(const FilledText& filled, std::int64_t index, const Common& common) {
 void run(const Options& o, const Common& common) {
   apply(common);
   LineReader reader(o.input, common);
-  const auto task = FillTask::load(o.model);
+  const auto task = FillTask::load(o.model, compute_of(common));
   report_unused(task->inside().unused, common);
   std::vector<std::int32_t> targets;
   if (!o.fill.targets.empty()) targets = task->target_ids(o.fill.targets);

@@ -26,7 +26,7 @@ void run(const Options& o, const Common& common) {
   std::string query = o.query;
   if (repair_utf8(query) > 0 && common.strict) fail(Errc::kData, "the query is not UTF-8");
   LineReader reader(o.input, common);
-  const auto task = RerankTask::load(o.model);
+  const auto task = RerankTask::load(o.model, compute_of(common));
   report_unused(task->inside().unused, common);
   const Encoding encoded = task->query(query);
   PassageRanking ranking(o.top);

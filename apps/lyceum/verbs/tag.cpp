@@ -48,7 +48,7 @@ void run(const Options& o, const Common& common) {
   apply(common);
   LineReader reader(o.input, common);
   reader.keep_bytes();  // places are those of the original line
-  const auto task = TagTask::load(o.model);
+  const auto task = TagTask::load(o.model, compute_of(common));
   report_unused(task->inside().unused, common);
   TagOptions options = o.tag;
   for (const auto& [name, aggregation] : kAggregations)

@@ -16,8 +16,8 @@ constexpr std::int64_t kMostAnswers = 1 << 20;
 
 }  // namespace
 
-std::shared_ptr<const AnswerTask> AnswerTask::load(const std::string& model) {
-  return std::make_shared<const AnswerTask>(TaskModel::load(ModelFolder::find(model), Head::kSpans));
+std::shared_ptr<const AnswerTask> AnswerTask::load(const std::string& model, std::optional<Compute> compute) {
+  return std::make_shared<const AnswerTask>(TaskModel::load(ModelFolder::find(model), Head::kSpans, compute));
 }
 
 // The question with each window of the context.

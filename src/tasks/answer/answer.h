@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,7 +14,9 @@ namespace lyceum {
 
 class AnswerTask {
  public:
-  static std::shared_ptr<const AnswerTask> load(const std::string& model);  // as TaskModel::load
+  // As TaskModel::load.
+  static std::shared_ptr<const AnswerTask> load(const std::string& model,
+                                                std::optional<Compute> compute = {});
   explicit AnswerTask(TaskModel model) : m_(std::move(model)) {}
 
   const TaskModel& inside() const noexcept { return m_; }

@@ -44,8 +44,10 @@ std::vector<Encoding> encode_each(std::size_t count, Encode encode) {
 
 }  // namespace
 
-std::shared_ptr<const ClassifyTask> ClassifyTask::load(const std::string& model) {
-  return std::make_shared<const ClassifyTask>(TaskModel::load(ModelFolder::find(model), Head::kSequence));
+std::shared_ptr<const ClassifyTask> ClassifyTask::load(const std::string& model,
+                                                       std::optional<Compute> compute) {
+  return std::make_shared<const ClassifyTask>(
+      TaskModel::load(ModelFolder::find(model), Head::kSequence, compute));
 }
 
 std::vector<Classification> ClassifyTask::classify(std::span<const std::string> texts,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@ namespace lyceum {
 
 class ClassifyTask {
  public:
-  static std::shared_ptr<const ClassifyTask> load(const std::string& model);  // as TaskModel::load
+  // As TaskModel::load.
+  static std::shared_ptr<const ClassifyTask> load(const std::string& model,
+                                                  std::optional<Compute> compute = {});
   explicit ClassifyTask(TaskModel model) : m_(std::move(model)) {}
 
   const TaskModel& inside() const noexcept { return m_; }

@@ -55,8 +55,8 @@ void check_vocabulary(const Model& model, const Tokenizer& tokenizer, const Mode
          model.vocabulary());
 }
 
-TaskModel TaskModel::load(const ModelFolder& folder, Head head) {
-  LoadedModel loaded = load_model(folder);
+TaskModel TaskModel::load(const ModelFolder& folder, Head head, std::optional<Compute> compute) {
+  LoadedModel loaded = load_model(folder, compute);
   if (loaded.model->head() != head) {
     const Service *wanted = service_of(head), *has = service_of(loaded.model->head());
     fail(Errc::kUnsupported,

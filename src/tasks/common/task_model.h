@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,9 @@ struct TaskModel {
   std::int64_t max_tokens = 0;      // of a text or a pair, special tokens included
   std::vector<std::string> unused;  // tensors of the files that the model does not need
 
-  // Throws what ModelFolder, the registry and the tokenizer throw; Errc::kUnsupported, naming the class and
-  // the verbs that it serves, when its head is another than `head`.
-  static TaskModel load(const ModelFolder& folder, Head head);
+  // `compute` as load_model. Throws what ModelFolder, the registry and the tokenizer throw;
+  // Errc::kUnsupported, naming the class and the verbs that it serves, when its head is another than `head`.
+  static TaskModel load(const ModelFolder& folder, Head head, std::optional<Compute> compute = {});
 };
 
 }  // namespace lyceum

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,7 +15,7 @@ namespace lyceum {
 class FillTask {
  public:
   // Throws what TaskModel::load throws, and Errc::kUnsupported for a tokenizer without a mask token.
-  static std::shared_ptr<const FillTask> load(const std::string& model);
+  static std::shared_ptr<const FillTask> load(const std::string& model, std::optional<Compute> compute = {});
   explicit FillTask(TaskModel model) : m_(std::move(model)) {}
 
   const TaskModel& inside() const noexcept { return m_; }

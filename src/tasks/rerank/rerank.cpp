@@ -52,14 +52,14 @@ Activation1 activation_of(const std::string& name) {
 
 }  // namespace
 
-std::shared_ptr<const RerankTask> RerankTask::load(const std::string& model) {
+std::shared_ptr<const RerankTask> RerankTask::load(const std::string& model, std::optional<Compute> compute) {
   const ModelFolder folder = ModelFolder::find(model);
   SentencePipeline pipeline;
   if (folder.file("modules.json")) pipeline = sentence_pipeline(folder, PipelineUse::kScores);
   const ModelFolder body = pipeline.transformer_path.empty()
                                ? folder
                                : ModelFolder::find(folder.require(pipeline.transformer_path).string());
-  std::shared_ptr<RerankTask> task(new RerankTask(TaskModel::load(body, Head::kSequence)));
+  std::shared_ptr<RerankTask> task(new RerankTask(TaskModel::load(body, Head::kSequence, compute)));
   if (const std::size_t labels = task->m_.model->labels().size(); labels != 1)
     fail(Errc::kUnsupported,
          "{}: found {} labels, expected the one score of a cross-encoder. Fix: `classify --pairs` gives the "

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,7 +16,8 @@ class RerankTask {
  public:
   // A plain folder of transformers, or one of the library with modules.json. Throws what TaskModel::load
   // throws; Errc::kUnsupported for several labels and for modules or an activation that this build lacks.
-  static std::shared_ptr<const RerankTask> load(const std::string& model);
+  static std::shared_ptr<const RerankTask> load(const std::string& model,
+                                                std::optional<Compute> compute = {});
 
   const TaskModel& inside() const noexcept { return m_; }
 

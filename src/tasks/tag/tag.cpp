@@ -11,8 +11,8 @@
 
 namespace lyceum {
 
-std::shared_ptr<const TagTask> TagTask::load(const std::string& model) {
-  return std::make_shared<const TagTask>(TaskModel::load(ModelFolder::find(model), Head::kTokens));
+std::shared_ptr<const TagTask> TagTask::load(const std::string& model, std::optional<Compute> compute) {
+  return std::make_shared<const TagTask>(TaskModel::load(ModelFolder::find(model), Head::kTokens, compute));
 }
 
 std::vector<TaggedText> TagTask::tag(std::span<const std::string> texts, const TagOptions& options) const {

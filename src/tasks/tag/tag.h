@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,7 +14,8 @@ namespace lyceum {
 
 class TagTask {
  public:
-  static std::shared_ptr<const TagTask> load(const std::string& model);  // as TaskModel::load
+  // As TaskModel::load.
+  static std::shared_ptr<const TagTask> load(const std::string& model, std::optional<Compute> compute = {});
   explicit TagTask(TaskModel model) : m_(std::move(model)) {}
 
   const TaskModel& inside() const noexcept { return m_; }
