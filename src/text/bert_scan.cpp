@@ -59,6 +59,7 @@ bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, Sink&
   };
   const auto flush = [&] {
     if (word.bytes.empty()) return;
+    sink.begin_word();
     const std::size_t length = word.bytes.size();
     const auto put = [&](std::int32_t id, std::size_t begin, std::size_t end) {
       sink.put(id, with_offsets ? word.begins[begin] : 0, with_offsets ? word.ends[end - 1] : 0);
@@ -135,6 +136,7 @@ bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, Sink&
     if (o.strip_accents && (f & unicode::kMoves)) {
       out.ids.resize(ids_before);
       out.offsets.resize(offsets_before);
+      out.words.resize(offsets_before);
       reset();
       return false;
     }

@@ -29,6 +29,7 @@ class Bpe final : public TokenModel {
   Bpe(const std::vector<std::pair<std::string, std::int32_t>>& vocabulary, const Merges& merges,
       BpeOptions options, const std::string& what);
   void split(std::string_view word, std::int64_t chars, std::vector<Piece>& out) const override;
+  bool marks_continuations() const noexcept override { return !options_.prefix.empty(); }
 
   // For words of raw bytes (byte-level vocabularies): the same pieces, with places in the raw bytes.
   bool reads_bytes() const noexcept {

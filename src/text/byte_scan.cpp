@@ -59,6 +59,7 @@ bool Tokenizer::Impl::scan_bytes(std::string_view text, std::uint32_t base, Sink
   };
   const auto piece_at = [&](std::size_t begin, std::size_t end) {
     const std::string_view word = text.substr(begin, end - begin);
+    sink.begin_word();
     WordCache::Key key;
     WordCache::Entry* entry = nullptr;
     if (word.size() <= WordCache::kWord) {

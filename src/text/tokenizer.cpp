@@ -111,6 +111,7 @@ void Tokenizer::Impl::encode_words(const Characters& text, Sink& sink) const {
   for (const Characters& piece : pieces) {
     const FlatText flat(piece);
     parts.clear();
+    sink.begin_word();
     model->split(flat.bytes, static_cast<std::int64_t>(piece.size()), parts);
     const std::size_t last =
         flat.char_of.size() - 1;  // a model's places may run past a word (symbols with a suffix)
@@ -129,6 +130,8 @@ void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& op
   const auto put_token = [&](const AddedToken& token, const Characters& from, std::size_t begin,
                              std::size_t end) {
     if (options.with_offsets) {
+      sink.begin_word();
+      out.words.push_back(sink.word);
       const TokenSpan span{from[begin].begin, from[end - 1].end};
       if (trims.empty()) {
         out.offsets.push_back(span);
@@ -178,61 +181,72 @@ void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& op
 
 namespace {
 
-void cut_to(Encoding& e, std::size_t count) {
-  if (e.ids.size() <= count) return;
-  e.ids.resize(count);
-  if (!e.offsets.empty()) e.offsets.resize(count);
-  e.truncated = true;
+// How many tokens of each text are kept.
+struct Kept {
+  std::size_t first, second;
+};
+
+Kept kept_within(std::size_t room, std::size_t first, std::size_t second, bool is_pair,
+                 Truncation truncation) {
+  const std::size_t total = first + second;
+  if (total <= room) return {first, second};
+  if (!is_pair) return {room, 0};
+  if (truncation == Truncation::kLongestFirst) {
+    // the shorter one keeps what it has as long as it is no longer than half
+    std::size_t shorter = std::min(first, second), longer = std::max(first, second);
+    longer = shorter > room ? shorter : std::max(shorter, room - shorter);
+    if (shorter + longer > room) shorter = room / 2, longer = shorter + room % 2;
+    return first > second ? Kept{longer, shorter} : Kept{shorter, longer};
+  }
+  const std::size_t cut = truncation == Truncation::kOnlyFirst ? first : second, excess = total - room;
+  if (cut <= excess)
+    fail(Errc::kData, "tokenizer: the text to be cut has {} tokens, and {} are too many", cut, excess);
+  return truncation == Truncation::kOnlyFirst ? Kept{first - excess, second} : Kept{first, second - excess};
+}
+
+template <class T>
+void append_first(std::vector<T>& to, const std::vector<T>& from, std::size_t count) {
+  to.insert(to.end(), from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 }  // namespace
 
 // Truncates, then puts the template's special tokens around.
-void Tokenizer::Impl::finish(Encoding& first, Encoding* second, const EncodeOptions& options,
+void Tokenizer::Impl::finish(const Encoding& first, const Encoding* second, const EncodeOptions& options,
                              Encoding& out) const {
+  Kept kept{first.ids.size(), second ? second->ids.size() : 0};
   if (options.max_tokens > 0) {
     const std::int64_t around = options.add_special ? post_processor.added(second != nullptr) : 0;
     if (options.max_tokens < around)
       fail(Errc::kUsage, "tokenizer: found a limit of {} tokens, expected at least the {} special ones",
            options.max_tokens, around);
-    const auto room = static_cast<std::size_t>(options.max_tokens - around);
-    const std::size_t total = first.ids.size() + (second ? second->ids.size() : 0);
-    if (total > room && second == nullptr) {
-      cut_to(first, room);
-    } else if (total > room && options.truncation == Truncation::kLongestFirst) {
-      // the shorter one keeps what it has as long as it is no longer than half
-      std::size_t shorter = std::min(first.ids.size(), second->ids.size()),
-                  longer = std::max(first.ids.size(), second->ids.size());
-      const bool swapped = first.ids.size() > second->ids.size();
-      longer = shorter > room ? shorter : std::max(shorter, room - shorter);
-      if (shorter + longer > room) shorter = room / 2, longer = shorter + room % 2;
-      cut_to(first, swapped ? longer : shorter);
-      cut_to(*second, swapped ? shorter : longer);
-    } else if (total > room) {
-      Encoding& cut = options.truncation == Truncation::kOnlyFirst ? first : *second;
-      const std::size_t excess = total - room;
-      if (cut.ids.size() <= excess)
-        fail(Errc::kData, "tokenizer: the text to be cut has {} tokens, and {} are too many", cut.ids.size(),
-             excess);
-      cut_to(cut, cut.ids.size() - excess);
-    }
+    kept = kept_within(static_cast<std::size_t>(options.max_tokens - around), kept.first, kept.second,
+                       second != nullptr, options.truncation);
   }
-  out.truncated = first.truncated || (second && second->truncated);
+  out.truncated = kept.first < first.ids.size() || (second && kept.second < second->ids.size());
   for (const TemplatePiece& piece : second ? post_processor.pair : post_processor.single) {
     if (piece.sequence < 0) {
       if (!options.add_special) continue;
       for (const std::int32_t id : piece.ids) {
         out.ids.push_back(id);
         out.type_ids.push_back(piece.type_id);
-        if (options.with_offsets) out.offsets.push_back({0, 0}), out.special.push_back(1);
+        if (!options.with_offsets) continue;
+        out.offsets.push_back({0, 0});
+        out.special.push_back(1);
+        out.words.push_back(-1);
+        out.sequences.push_back(-1);
       }
       continue;
     }
     const Encoding& from = piece.sequence == 0 ? first : *second;
-    out.ids.insert(out.ids.end(), from.ids.begin(), from.ids.end());
+    const std::size_t count = piece.sequence == 0 ? kept.first : kept.second;
+    append_first(out.ids, from.ids, count);
     out.type_ids.resize(out.ids.size(), piece.type_id);
-    out.offsets.insert(out.offsets.end(), from.offsets.begin(), from.offsets.end());
-    if (options.with_offsets) out.special.resize(out.ids.size(), 0);
+    if (!options.with_offsets) continue;
+    append_first(out.offsets, from.offsets, count);
+    append_first(out.words, from.words, count);
+    out.special.resize(out.ids.size(), 0);
+    out.sequences.resize(out.ids.size(), static_cast<std::int8_t>(piece.sequence));
   }
 }
 
@@ -245,6 +259,19 @@ Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) 
   t_first.clear();
   impl_->encode_text(text, options, false, t_first);
   impl_->finish(t_first, nullptr, options, out);
+  return out;
+}
+
+Encoding Tokenizer::post_process(const Encoding& text, const EncodeOptions& options) const {
+  Encoding out;
+  impl_->finish(text, nullptr, options, out);
+  return out;
+}
+
+Encoding Tokenizer::post_process(const Encoding& first, const Encoding& second,
+                                 const EncodeOptions& options) const {
+  Encoding out;
+  impl_->finish(first, &second, options, out);
   return out;
 }
 
@@ -288,12 +315,19 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
     if (text == nullptr) fail(Errc::kData, "detokenize: found the id {}, expected 0 to {}", id, size() - 1);
     if (!(skip_special && is_special(id))) tokens.push_back(*text);
   }
-  std::string out;
-  if (impl_->decoder) impl_->decoder->apply(tokens);
-  for (std::size_t i = 0; i < tokens.size(); ++i) out += (impl_->decoder || i == 0 ? "" : " ") + tokens[i];
+  std::string out = join(std::move(tokens));
   if (impl_->clean_up_spaces) clean_up_spaces(out);
   return out;
 }
+
+std::string Tokenizer::join(std::vector<std::string> tokens) const {
+  if (impl_->decoder) impl_->decoder->apply(tokens);
+  std::string out;
+  for (std::size_t i = 0; i < tokens.size(); ++i) out += (impl_->decoder || i == 0 ? "" : " ") + tokens[i];
+  return out;
+}
+
+bool Tokenizer::marks_continuations() const noexcept { return impl_->model->marks_continuations(); }
 
 std::int64_t Tokenizer::size() const noexcept { return static_cast<std::int64_t>(impl_->tokens.size()); }
 
@@ -314,6 +348,9 @@ bool Tokenizer::is_special(std::int32_t id) const noexcept {
 
 std::int64_t Tokenizer::special_tokens_around_one() const noexcept {
   return impl_->post_processor.added(false);
+}
+std::int64_t Tokenizer::special_tokens_around_two() const noexcept {
+  return impl_->post_processor.added(true);
 }
 
 std::string Tokenizer::summary() const { return impl_->description; }

@@ -27,9 +27,17 @@ struct Encoding {
   std::vector<std::int32_t> ids, type_ids;
   std::vector<TokenSpan>
       offsets;  // bytes of the text (of its own text for each part of a pair); only on request
-  std::vector<std::uint8_t> special;  // 1 for tokens that the post-processor added; with offsets only
+  // With offsets only: 1 for tokens that the post-processor added; the word of its text that a token is part
+  // of, counted from 0 (an added token of the text is a word); the text of a pair that it is of, 0 or 1. The
+  // last two are -1 for what the post-processor added.
+  std::vector<std::uint8_t> special;
+  std::vector<std::int32_t> words;
+  std::vector<std::int8_t> sequences;
   bool truncated = false;
-  void clear() { ids.clear(), type_ids.clear(), offsets.clear(), special.clear(), truncated = false; }
+  void clear() {
+    ids.clear(), type_ids.clear(), offsets.clear(), special.clear(), words.clear(), sequences.clear();
+    truncated = false;
+  }
 };
 
 enum class Truncation { kLongestFirst, kOnlyFirst, kOnlySecond };
@@ -85,9 +93,21 @@ class Tokenizer {
   const std::string* token(std::int32_t id) const noexcept;  // null: no such id
   std::optional<std::int32_t> id(std::string_view token) const;
   bool is_special(std::int32_t id) const noexcept;
-  std::int64_t special_tokens_around_one()
-      const noexcept;           // how many the post-processor adds to a single text
+  // How many the post-processor adds to a single text, and to a pair.
+  std::int64_t special_tokens_around_one() const noexcept;
+  std::int64_t special_tokens_around_two() const noexcept;
   std::string summary() const;  // one line for people
+
+  // What encode() and encode_pair() make of texts that were encoded without special tokens and not cut (their
+  // offsets are kept where options.with_offsets says so): cut, special tokens around. For texts that stand in
+  // many pairs, and for windows of long ones.
+  Encoding post_process(const Encoding& text, const EncodeOptions& options = {}) const;
+  Encoding post_process(const Encoding& first, const Encoding& second,
+                        const EncodeOptions& options = {}) const;
+  // Tokens as text, by the decoder alone.
+  std::string join(std::vector<std::string> tokens) const;
+  // Whether a piece inside a word begins with a mark, as WordPiece's "##", so that a token tells by itself.
+  bool marks_continuations() const noexcept;
 
   // The slow and plain road through the same pipeline, for tests.
   Encoding encode_plainly(std::string_view text, const EncodeOptions& options = {}) const;

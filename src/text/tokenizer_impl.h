@@ -71,9 +71,13 @@ struct Tokenizer::Impl {
     std::string_view whole;  // the text as it came
     bool with_offsets;
     Encoding& out;
+    std::int32_t word = 0;  // of the text, that tokens are part of
+    // A word that has no token has no number either.
+    void begin_word() { word = out.words.empty() ? 0 : out.words.back() + 1; }
     // Places are bytes of the whole text.
     void put(std::int32_t id, std::uint32_t begin, std::uint32_t end) {
       if (with_offsets) {
+        out.words.push_back(word);
         if (impl.trims.empty())
           out.offsets.push_back({begin, end});
         else
@@ -89,7 +93,8 @@ struct Tokenizer::Impl {
   void encode_words(const Characters& text, Sink& sink) const;
   bool scan_text(std::string_view text, std::uint32_t base, Sink& sink) const;
   bool scan_bytes(std::string_view text, std::uint32_t base, Sink& sink) const;
-  void finish(Encoding& first, Encoding* second, const EncodeOptions& options, Encoding& out) const;
+  void finish(const Encoding& first, const Encoding* second, const EncodeOptions& options,
+              Encoding& out) const;
 };
 
 // Puts a tokenizer together and checks what belongs to all kinds.

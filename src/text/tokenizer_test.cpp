@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "formats/model_folder.h"
 #include "text/golden/expect_case.h"
+#include "text/special_tokens.h"
 
 namespace lyceum {
 namespace {
@@ -258,6 +259,58 @@ TEST(Tokenizer, DecodedTextIsCleanedWhenTheFolderAsksForIt) {
           .tokenizer()
           ->decode(ids),
       "it's.");
+}
+
+TEST(Tokenizer, EveryTokenTellsItsWordAndItsText) {
+  const auto t = Tokenizer::from_vocabulary(kToy, "toy");
+  const EncodeOptions options{.with_offsets = true};
+  // [CLS] runn ##ing , hello [SEP] how un ##want ##ed [MASK] are [SEP]
+  for (const Encoding& e :
+       {t->encode_pair("running, hello", "how unwanted[MASK]are", options),
+        t->post_process(t->encode("running, hello", {.add_special = false, .with_offsets = true}),
+                        t->encode("how unwanted[MASK]are", {.add_special = false, .with_offsets = true}),
+                        options)}) {
+    EXPECT_EQ(e.words, (std::vector<std::int32_t>{-1, 0, 0, 1, 2, -1, 0, 1, 1, 1, 2, 3, -1}));
+    EXPECT_EQ(e.sequences, (std::vector<std::int8_t>{-1, 0, 0, 0, 0, -1, 1, 1, 1, 1, 1, 1, -1}));
+    EXPECT_EQ(e.words.size(), e.ids.size());
+  }
+  EXPECT_EQ(t->encode_plainly("running, hello", options).words,
+            (std::vector<std::int32_t>{-1, 0, 0, 1, 2, -1}));
+}
+
+TEST(Tokenizer, PartsPutTogetherAreCutAsTheWholeIs) {
+  const auto t = Tokenizer::from_vocabulary(kToy, "toy");
+  const EncodeOptions bare{.add_special = false};
+  const Encoding first = t->encode("hello how are you", bare), second = t->encode("unwanted running", bare);
+  for (const Truncation truncation :
+       {Truncation::kLongestFirst, Truncation::kOnlyFirst, Truncation::kOnlySecond})
+    for (std::int64_t limit = 9; limit < 15; ++limit) {  // of 12 tokens
+      const EncodeOptions options{.max_tokens = limit, .truncation = truncation};
+      const Encoding whole = t->encode_pair("hello how are you", "unwanted running", options);
+      const Encoding built = t->post_process(first, second, options);
+      EXPECT_EQ(built.ids, whole.ids) << limit;
+      EXPECT_EQ(built.truncated, limit < 12) << limit;
+    }
+  EXPECT_EQ(t->special_tokens_around_two(), 3);
+  EXPECT_EQ(t->join({"un", "##want", "!", "##s"}), "unwant!s");
+  EXPECT_TRUE(t->marks_continuations());
+}
+
+TEST(Tokenizer, SpecialTokensAreNamedByTheFolderElseByCustom) {
+  const fs::path folder = fs::temp_directory_path() / ("lyceum-special-" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  const auto special = [&](const std::string& config, const std::string& map) {
+    std::ofstream(folder / "tokenizer_config.json") << config;
+    std::ofstream(folder / "special_tokens_map.json") << map;
+    return special_tokens(ModelFolder::find(folder.string()), *Tokenizer::from_vocabulary(kToy, "toy"));
+  };
+  EXPECT_EQ(special("{}", "{}").mask, 12);
+  EXPECT_EQ(special("{}", "{}").unknown, 0);
+  EXPECT_EQ(special("{}", "{}").classification, 1);
+  EXPECT_EQ(special("{}", "{}").padding, 11);
+  EXPECT_EQ(special("{}", R"({"mask_token":"how"})").mask, 15);
+  EXPECT_EQ(special(R"({"mask_token":{"content":"are"}})", R"({"mask_token":"how"})").mask, 16);
+  fs::remove_all(folder);
 }
 
 TEST(Tokenizer, WhatItDoesNotKnowIsNamed) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace lyceum::unicode {
 namespace {
 
@@ -67,6 +69,18 @@ int combining_class(char32_t c) noexcept {
   const auto it = std::lower_bound(std::begin(kClasses), std::end(kClasses), c,
                                    [](const ClassEntry& e, char32_t v) { return e.code < v; });
   return it != std::end(kClasses) && it->code == c ? it->value : 0;
+}
+
+std::string lower(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const Utf8Char c = decode_utf8(text);
+    const auto to = lower(c.code);
+    if (to.empty()) append_utf8(out, c.code);
+    for (const std::uint32_t code : to) append_utf8(out, code);
+    text.remove_prefix(static_cast<std::size_t>(c.bytes));
+  }
+  return out;
 }
 
 std::vector<Char> normalize(std::span<const Char> text, Form form) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lyceum::unicode {
@@ -69,6 +70,8 @@ int script(char32_t c) noexcept;
 // The characters that c becomes; empty where it stays as it is. Hangul syllables are decomposed by rule
 // elsewhere.
 std::span<const std::uint32_t> lower(char32_t c) noexcept;
+// Every character of a text.
+std::string lower(std::string_view text);
 int combining_class(char32_t c) noexcept;
 
 enum class Form { kNfd, kNfkd, kNfc, kNfkc };
