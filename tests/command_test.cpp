@@ -156,6 +156,26 @@ TEST_F(Command, TextsComeFromArgumentsFilesStandardInputAndJsonLines) {
 
 // sentence-transformers embeds the empty text (its special tokens), and white space at both ends is nothing
 // to the tokenizer.
+TEST_F(Command, DtypeChoosesTheProductsAndAnotherNameIsUnsupported) {
+  const auto first = [&](const std::string& dtype) {
+    return objects(run({"embed", model(), "old music", "--json", "--dtype", dtype}))[0]["embedding"]
+        .get<std::vector<double>>();
+  };
+  const std::vector<double> exact = first("f32");
+  EXPECT_EQ(
+      objects(run({"embed", model(), "old music", "--json"}))[0]["embedding"].get<std::vector<double>>(),
+      exact);
+  for (const char* dtype : {"bf16", "int8"}) {
+    const std::vector<double> narrow = first(dtype);
+    ASSERT_EQ(narrow.size(), exact.size());
+    EXPECT_NE(narrow, exact) << dtype;
+    double dot = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) dot += narrow[i] * exact[i];
+    EXPECT_GT(dot, 0.99) << dtype;  // of two vectors of length 1
+  }
+  expect_failure(run({"embed", model(), "a", "--dtype", "int3"}), 3, "expected f32, bf16 or int8");
+}
+
 TEST_F(Command, AnEmptyLineIsATextOfItsOwn) {
   const auto rows = objects(run({"embed", model(), "-", "--json"}, "the cat\n\n  the cat \n \n"));
   ASSERT_EQ(rows.size(), 4u);

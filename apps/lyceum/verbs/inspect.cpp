@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "formats/checkpoint.h"
 #include "kernels/isa.h"
+#include "kernels/narrow/narrow.h"
 #include "nn/sentence_model.h"
 #include "text/tokenizer.h"
 
@@ -127,6 +128,8 @@ void doctor(const Common& common) {
       {"processor", processor_name()},
       {"instruction_sets", isas},
       {"kernels", isa_name(current_isa())},
+      {"int8_products", kernels::narrow_unit(kernels::Narrow::kInt8)},
+      {"bf16_products", kernels::narrow_unit(kernels::Narrow::kBF16)},
       {"threads", thread_count()},
       {"memory_bytes", static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit},
       {"compiler", __VERSION__},

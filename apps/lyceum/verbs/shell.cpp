@@ -138,7 +138,7 @@ void print_man(const CLI::App& app) {
             "the Hugging Face cache ($HF_HOME/hub; default ~/.cache/huggingface/hub)"},
            {"LYCEUM_HOME, XDG_DATA_HOME",
             "bundled models lie in $LYCEUM_HOME/models ($XDG_DATA_HOME/lyceum/models)"},
-           {"LYCEUM_ISA", "holds the kernels to one instruction set: avx2, avx512 or neon"},
+           {"LYCEUM_ISA", "holds the kernels to one instruction set: avx2, avx512, amx or neon"},
            {"NO_COLOR", "no colours on a terminal"}})
     print_line(fmt::format(".TP\n.B {}\n{}", name, roff(meaning)));
 }
