@@ -58,9 +58,7 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-fs::path home_folder() {
-  return environment("HOME").empty() ? fs::path("/") : fs::path(environment("HOME"));
-}
+fs::path home_folder() { return environment("HOME").empty() ? fs::path("/") : fs::path(environment("HOME")); }
 
 fs::path hugging_face_home() {
   if (const std::string set = environment("HF_HOME"); !set.empty()) return set;
@@ -86,8 +84,8 @@ std::optional<HubName> parse_hub_name(std::string_view model) {
     if (model == shorter) name.repository = full;
   const std::string_view whole = name.repository;
   const auto slash = whole.find('/');
-  if (slash == whole.npos || !is_name_part(whole.substr(0, slash)) || !is_name_part(whole.substr(slash + 1)) ||
-      !is_safe_path(name.revision))
+  if (slash == whole.npos || !is_name_part(whole.substr(0, slash)) ||
+      !is_name_part(whole.substr(slash + 1)) || !is_safe_path(name.revision))
     return std::nullopt;
   return name;
 }

@@ -39,10 +39,10 @@ class ModelFolder {
 };
 
 struct StoredModel {
-  std::string name, kind;          // "bundled" or "cached"
-  std::filesystem::path path;      // of the files: the folder, or the revision's snapshot
-  std::string revision;            // the commit of a cached model; empty: bundled, or nothing of it is complete
-  std::vector<std::string> refs;   // branches and tags at that commit
+  std::string name, kind;      // "bundled" or "cached"
+  std::filesystem::path path;  // of the files: the folder, or the revision's snapshot
+  std::string revision;        // the commit of a cached model; empty: bundled, or nothing of it is complete
+  std::vector<std::string> refs;  // branches and tags at that commit
   std::uint64_t bytes = 0, files = 0;
 };
 // Bundled models, and each revision of the models in the cache. A content that two revisions share counts in
