@@ -214,7 +214,7 @@ class Pull {
       if (!range || range->first != from || (size && range->total && *range->total != *size))
         throw WrongContent{fmt::format("found the part '{}', expected one from byte {} of {}",
                                        text ? printable(*text) : "", from,
-                                       size ? fmt::to_string(*size) : "an unknown number")};
+                                       size ? std::to_string(*size) : "an unknown number")};
       begin = from;
     } else if (from > 0) {
       incomplete.restart();  // a server that does not know Range sends everything

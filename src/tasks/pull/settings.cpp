@@ -34,7 +34,7 @@ int seconds(const char* name, int fallback) {
   return value;
 }
 
-std::string token() {
+std::string find_token() {
   for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"})
     if (std::string set = trimmed(environment(name)); !set.empty()) return set;
   std::error_code error;
@@ -61,7 +61,7 @@ HubSettings HubSettings::from_environment() {
   s.use_links = !is_set("HF_HUB_DISABLE_SYMLINKS");
   s.metadata_seconds = seconds("HF_HUB_ETAG_TIMEOUT", s.metadata_seconds);
   s.stall_seconds = seconds("HF_HUB_DOWNLOAD_TIMEOUT", s.stall_seconds);
-  s.token = token();
+  s.token = find_token();
   // a line end in it would begin another header
   if (!std::all_of(s.token.begin(), s.token.end(), [](unsigned char c) { return c > 32 && c < 127; }))
     fail(Errc::kUsage,
