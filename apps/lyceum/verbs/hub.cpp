@@ -112,9 +112,13 @@ void add_pull(CLI::App& app) {
   Verb verb(app, "pull", "Fetch a model from the Hugging Face hub into the cache");
   auto common = add_common(verb, "lyceum pull sentence-transformers/all-MiniLM-L6-v2");
   verb.option("model", o->model, "ORG/NAME[@REVISION], or a short name of `lyceum list --names`").required();
-  verb.option("--include", o->selection.include,
-              "Globs of the files to fetch, instead of those that Lyceum reads ('*' matches '/' too)");
-  verb.option("--exclude", o->selection.exclude, "Globs of files to leave out");
+  verb.option(
+          "--include", o->selection.include,
+          "A glob of the files to fetch, instead of those that Lyceum reads ('*' matches '/' too); again for "
+          "another")
+      .one_each();
+  verb.option("--exclude", o->selection.exclude, "A glob of files to leave out; again for another")
+      .one_each();
   verb.flag("--all-files", o->selection.all_files, "Everything that the repository has");
   verb.run([o, common] { run_pull(*o, *common); });
 }
