@@ -145,3 +145,22 @@ seed("search_index", "page_size", patches((16, 0xFF), (17, 0xFF)))
 seed("search_index", "version", patches((63, 9)))
 seed("search_index", "cut", patches((0xFFFFF0, 0)))
 seed("search_index", "pages", patches((4096, 0xFF), (8192, 0), (12288, 0x0D), (16384, 0x0A), (20480, 0xFF)))
+
+INFO = {"id": "org/name", "sha": "0123456789abcdef0123456789abcdef01234567", "private": False, "siblings": [
+    {"rfilename": n} for n in ["README.md", "config.json", "model.safetensors.index.json", "model-00001-of-00002.safetensors",
+                               "model-00002-of-00002.safetensors", "1_Pooling/config.json", "vocab.txt"]]}
+INDEX = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+seed("repository_info", "good", json.dumps(INFO) + "\0" + json.dumps(INDEX))
+seed("repository_info", "escape", json.dumps({**INFO, "siblings": [{"rfilename": "a/../../x"}]}))
+seed("repository_info", "both", json.dumps({**INFO, "siblings": [{"rfilename": "a"}, {"rfilename": "a/b"}]}))
+seed("repository_info", "commit", json.dumps({**INFO, "sha": "main"}))
+seed("repository_info", "shard", json.dumps(INFO) + "\0" + json.dumps({"weight_map": {"a": "../../x"}}))
+
+seed("header_values", "etag", b"\0W/\"0123abc-_.\"")
+seed("header_values", "etag_path", b"\0\"../x\"")
+seed("header_values", "range", b"\1bytes 5-9/10")
+seed("header_values", "range_open", b"\1bytes 0-0/*")
+seed("header_values", "retry", b"\x02120")
+seed("header_values", "location", b"\3https://h:443/a/b?c\0/x?y#z")
+seed("header_values", "location_host", b"\3http://[::1]:8080/a\0//other/x")
+seed("header_values", "location_user", b"\3http://h\0http://u:p@h/\x1b[31m")

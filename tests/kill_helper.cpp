@@ -79,15 +79,20 @@ int dump(const char* file) {
 // PORT_FILE; GET /sent answers how many bytes were sent so far.
 void serve_hub(const std::string& name, const fs::path& folder, const fs::path& port_file,
                std::uint64_t bytes_per_second) {
-  lyceum::check::HubServer hub(0, bytes_per_second);
+  // large files are elsewhere, as the hub's are: huggingface_hub looks at the name of the host
+  lyceum::check::HubServer hub(0, bytes_per_second), storage(0, bytes_per_second);
+  hub.set_storage("http://localhost" + storage.endpoint().substr(storage.endpoint().rfind(':')));
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (!entry.is_regular_file()) continue;
     std::string bytes = lyceum::read_text(entry.path());
     const bool is_large = bytes.size() > 10'000;
-    hub.add(name, entry.path().lexically_relative(folder).string(), std::move(bytes), is_large);
+    const std::string path = entry.path().lexically_relative(folder).string();
+    if (is_large) storage.add(name, path, bytes, true);
+    hub.add(name, path, std::move(bytes), is_large);
   }
-  hub.misbehave([&hub](const lyceum::check::HubRequest& r, lyceum::check::HubConnection& c) {
-    return r.target == "/sent" && c.answer(200, "", fmt::format("{}\n", hub.sent_bytes()));
+  hub.misbehave([&](const lyceum::check::HubRequest& r, lyceum::check::HubConnection& c) {
+    return r.target == "/sent" &&
+           c.answer(200, "", fmt::format("{}\n", hub.sent_bytes() + storage.sent_bytes()));
   });
   lyceum::AtomicFile port(port_file);
   port.write(hub.endpoint().substr(hub.endpoint().rfind(':') + 1));

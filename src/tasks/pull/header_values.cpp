@@ -160,8 +160,9 @@ std::optional<std::string> parse_location(const std::string& base, std::string_v
     url += location;
   }
   if (const auto fragment = url.find('#'); fragment != std::string::npos) url.resize(fragment);
-  if (!parse_origin(url)) return std::nullopt;
-  return url;
+  const auto origin = parse_origin(url);
+  if (!origin) return std::nullopt;
+  return origin->scheme + url.substr(origin->scheme.size());
 }
 
 }  // namespace lyceum

@@ -74,6 +74,7 @@ TEST(HeaderValues, LocationsAreSeenFromWhereTheyCame) {
   EXPECT_EQ(parse_location(base, "?y"), "https://h:1/a/b/c?y");
   EXPECT_EQ(parse_location(base, "x#fragment"), "https://h:1/a/b/x");
   EXPECT_EQ(parse_location("http://h", "x"), "http://h/x");
+  EXPECT_EQ(parse_location(base, "HTTP://H/X"), "http://H/X");
   EXPECT_EQ(parse_location("http://h?q", "x"), "http://h/x");
   EXPECT_EQ(parse_location(base, "/x:y"), "https://h:1/x:y");  // a colon behind the first slash is no scheme
   for (const char* bad :

@@ -24,9 +24,28 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+// Whether a redirect says what the file is, and only its content is elsewhere: not so when it leads to
+// another name of the repository.
+bool is_metadata(const HttpHead& head, const std::string& url, const std::string& location) {
+  if (head.find("x-linked-etag") != nullptr) return true;
+  const auto next = parse_location(url, location);
+  return head.find("etag") != nullptr && (!next || parse_origin(*next) != parse_origin(url));
+}
+
 const auto no_body = [](const HttpHead&, std::string_view) {};
 
 }  // namespace
+
+std::string redirect_target(const std::string& url, const std::string& location) {
+  const auto next = parse_location(url, location);
+  if (!next)
+    fail(Errc::kData, "{}: redirects to '{}', expected an http(s) address without a user name",
+         printable(url), printable(location));
+  if (url.starts_with("https:") && !next->starts_with("https:"))
+    fail(Errc::kData, "{}: redirects from https to {}, which is not protected", printable(url),
+         printable(*next));
+  return *next;
+}
 
 Backoff::Backoff(double first_seconds)
     : first_seconds_(first_seconds),
@@ -67,21 +86,14 @@ HttpResult HubClient::ask(HttpRequest request, bool stay, Http::Body body) {
       if (!is_redirect(head.status)) body(head, bytes);
     });
     const std::string* location = result.head.find("location");
-    if (!result.is_complete || !is_redirect(result.head.status) || location == nullptr ||
-        (stay && !is_relative_location(*location))) {
+    const bool is_answer = !result.is_complete || !is_redirect(result.head.status) || location == nullptr;
+    if (is_answer || (stay && is_metadata(result.head, request.url, *location))) {
       result.head.fields.merge(earlier);
       return result;
     }
     for (const char* name : {"x-repo-commit", "x-linked-etag", "x-linked-size"})
       if (const std::string* value = result.head.find(name)) earlier.emplace(name, *value);
-    const auto next = parse_location(request.url, *location);
-    if (!next)
-      fail(Errc::kData, "{}: redirects to '{}', expected an http(s) address without a user name",
-           printable(request.url), printable(*location));
-    if (origin->scheme == "https" && parse_origin(*next)->scheme != "https")
-      fail(Errc::kData, "{}: redirects from https to {}, which is not protected", printable(request.url),
-           printable(*next));
-    request.url = *next;
+    request.url = redirect_target(request.url, *location);
   }
   fail(Errc::kData, "{}: found more than {} redirects, one behind the other", printable(first),
        kMostRedirects);

@@ -34,6 +34,10 @@ struct FileMetadata {
   std::optional<std::uint64_t> size;  // nothing when the server does not say
 };
 
+// Where a redirect of `url` leads. Errc::kData for what is not followed: other protocols than http and https,
+// from https to http, addresses with a user name.
+std::string redirect_target(const std::string& url, const std::string& location);
+
 class HubClient {
  public:
   explicit HubClient(const HubSettings& settings);
@@ -55,9 +59,8 @@ class HubClient {
   const HubSettings& settings() const noexcept { return settings_; }
 
  private:
-  // Follows at most 10 redirects. The token goes to the endpoint's own host only; from https to http, to
-  // other protocols and to addresses with user names none is followed (Errc::kData). With `stay` a redirect
-  // to another address is the answer.
+  // Follows at most 10 redirects (Errc::kData). The token goes to the endpoint's own host only. With `stay` a
+  // redirect that carries the file's metadata is the answer.
   HttpResult ask(HttpRequest request, bool stay, Http::Body body);
   HttpResult ask_patiently(const HttpRequest& request, bool stay, const std::function<void()>& begin,
                            Http::Body body);

@@ -2,6 +2,7 @@
 // name, and a good hub afterwards completes.
 #include <atomic>
 
+#include "tasks/pull/hub_client.h"
 #include "tasks/pull/pull_test_hub.h"
 
 namespace lyceum {
@@ -317,6 +318,17 @@ TEST_F(HostileHub, RedirectsThatAreNotFollowed) {
     });
     expect_refused(Errc::kData, part_of_message);
   }
+}
+
+TEST(HubClient, NoRedirectLeavesHttps) {
+  EXPECT_EQ(redirect_target("https://h/a", "https://cdn/b"), "https://cdn/b");
+  EXPECT_EQ(redirect_target("https://h/a", "/b"), "https://h/b");
+  EXPECT_EQ(redirect_target("http://h/a", "https://cdn/b"), "https://cdn/b");
+  EXPECT_EQ(redirect_target("http://h/a", "http://cdn/b"), "http://cdn/b");
+  for (const char* bad : {"http://cdn/b", "HTTP://h/b"})
+    expect_error(Errc::kData, "not protected", [&] { redirect_target("https://h/a", bad); });
+  for (const char* bad : {"file:///etc/passwd", "ftp://h/b", "https://u@h/b", "https://u:p@h/", ""})
+    expect_error(Errc::kData, "expected an http(s) address", [&] { redirect_target("https://h/a", bad); });
 }
 
 // ---- what the hub says of the repository

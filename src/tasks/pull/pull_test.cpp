@@ -167,17 +167,27 @@ TEST_F(PullTest, TheTokenGoesToTheEndpointAlone) {
   EXPECT_FALSE(storage.requests()[0].has("authorization"));
 }
 
-TEST_F(PullTest, ARenamedRepositoryIsFollowed) {
-  hub.misbehave([](const HubRequest& r, HubConnection& c) {
-    const auto at = r.target.find("/old/name/");
-    if (at == std::string::npos) return false;
-    std::string target = r.target;
-    c.answer(307, "Location: " + target.replace(at, 10, "/org/tiny/") + "\r\n", "", r.method == "HEAD");
-    return true;
-  });
-  const PullReport report = pull("old/name", settings);
-  EXPECT_TRUE(read_text(report.path / "model.safetensors") == weights);
-  EXPECT_TRUE(ModelFolder::find_if_present("old/name"));
+TEST_F(PullTest, ARenamedRepositoryAndAnotherHostAreFollowed) {
+  check::HubServer other;  // a hub that a mirror sends us to
+  other.add("org/tiny", "config.json", "{}");
+  other.add("org/tiny", "model.safetensors", weights, true);
+  settings.token = "hf_secret";
+  for (const std::string& host : {std::string(), hub.endpoint(), other.endpoint()}) {
+    fs::remove_all(folder / "hub");
+    hub.misbehave([host](const HubRequest& r, HubConnection& c) {
+      const auto at = r.target.find("/old/name/");
+      if (at == std::string::npos) return false;
+      std::string target = r.target;
+      target.replace(at, 10, "/org/tiny/");
+      c.answer(307, "Location: " + host + target + "\r\n", "", r.method == "HEAD");
+      return true;
+    });
+    const PullReport report = pull("old/name", settings);
+    EXPECT_TRUE(read_text(report.path / "model.safetensors") == weights) << host;
+    EXPECT_TRUE(ModelFolder::find_if_present("old/name"));
+  }
+  EXPECT_FALSE(other.requests().empty());
+  for (const HubRequest& r : other.requests()) EXPECT_FALSE(r.has("authorization"));
 }
 
 TEST_F(PullTest, AnInterruptionKeepsWhatCame) {
