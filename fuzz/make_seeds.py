@@ -193,3 +193,21 @@ seed("pickle", "deep", b"\x80\x02" + b"(" * 500 + b"t" * 500 + b".")
 seed("pickle", "lengths", b"\x80\x04(K\x01J\xff\xff\xff\xffM\x01\x02\x8a\x01\xff\x8b\x02\x00\x00\x00\x01\x02G?\xf0\0\0\0\0\0\0\x8c\x01aC\x01b\x8f(K\x01\x90(K\x02\x91t.")
 seed("pickle", "huge", b"\x80\x04\x8d" + b"\xff" * 8 + b".")
 seed("pickle", "text_protocol", b"(lp0\nI1\na.")
+INFO = {"id": "org/name", "sha": "0123456789abcdef0123456789abcdef01234567", "private": False, "siblings": [
+    {"rfilename": n} for n in ["README.md", "config.json", "model.safetensors.index.json", "model-00001-of-00002.safetensors",
+                               "model-00002-of-00002.safetensors", "1_Pooling/config.json", "vocab.txt"]]}
+INDEX = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+seed("repository_info", "good", json.dumps(INFO) + "\0" + json.dumps(INDEX))
+seed("repository_info", "escape", json.dumps({**INFO, "siblings": [{"rfilename": "a/../../x"}]}))
+seed("repository_info", "both", json.dumps({**INFO, "siblings": [{"rfilename": "a"}, {"rfilename": "a/b"}]}))
+seed("repository_info", "commit", json.dumps({**INFO, "sha": "main"}))
+seed("repository_info", "shard", json.dumps(INFO) + "\0" + json.dumps({"weight_map": {"a": "../../x"}}))
+
+seed("header_values", "etag", b"\0W/\"0123abc-_.\"")
+seed("header_values", "etag_path", b"\0\"../x\"")
+seed("header_values", "range", b"\1bytes 5-9/10")
+seed("header_values", "range_open", b"\1bytes 0-0/*")
+seed("header_values", "retry", b"\x02120")
+seed("header_values", "location", b"\3https://h:443/a/b?c\0/x?y#z")
+seed("header_values", "location_host", b"\3http://[::1]:8080/a\0//other/x")
+seed("header_values", "location_user", b"\3http://h\0http://u:p@h/\x1b[31m")

@@ -26,9 +26,9 @@ using check::write_file;
 using check::write_tiny_bert;
 using nlohmann::json;
 
-const char* const kVerbs[] = {"embed",  "rerank", "index",    "search",     "fill",    "classify", "tag",
-                              "answer", "eval",   "tokenize", "detokenize", "forward", "convert",  "bench",
-                              "list",   "show",   "doctor",   "completion", "man"};
+const char* const kVerbs[] = {"embed",  "rerank", "index",    "search",     "fill",    "classify",   "tag",
+                              "answer", "eval",   "tokenize", "detokenize", "forward", "convert",    "pull",
+                              "remove", "bench",  "list",     "show",       "doctor",  "completion", "man"};
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -360,12 +360,17 @@ TEST_F(Command, ListShowsNamesBundledAndCachedModels) {
   EXPECT_EQ(models[0]["name"], "tiny");
   EXPECT_EQ(models[0]["kind"], "bundled");
   EXPECT_GT(models[0]["bytes"].get<std::int64_t>(), 1000);
+  EXPECT_EQ(models[0]["revision"], "");
   EXPECT_EQ(models[1]["name"], "acme/tiny");
+  EXPECT_EQ(models[1]["revision"], "abc");
+  EXPECT_EQ(models[1]["refs"], json({"main"}));
+  EXPECT_EQ(models[1]["files"], models[0]["files"]);
+  EXPECT_EQ(models[1]["bytes"], models[0]["bytes"]);
   for (const char* name : {"tiny", "acme/tiny", "acme/tiny@main", "acme/tiny@abc"})
     EXPECT_EQ(shell(env + "$lyceum embed " + name + " 'the cat' --json").status, 0) << name;
   EXPECT_EQ(shell("export HF_HUB_CACHE=$PWD/hf/hub; unset HF_HOME; $lyceum embed acme/tiny cat").status, 0)
       << "HF_HUB_CACHE";
-  expect_failure(shell(env + "$lyceum embed acme/tiny@v2 cat"), 1, "lyceum list");
+  expect_failure(shell(env + "$lyceum embed acme/tiny@v2 cat"), 1, "`lyceum pull acme/tiny@v2` fetches it");
   EXPECT_EQ(
       shell("export LYCEUM_HOME=$PWD/none HF_HOME=$PWD/none; unset HF_HUB_CACHE; $lyceum list --json").out,
       "");

@@ -1,13 +1,16 @@
-// What kill_test.sh needs besides the command: a model, texts, and the content of an index as lines.
+// What kill_test.sh needs besides the command: a model, texts, the content of an index as lines, and a hub.
 #include <fmt/core.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
 #include <string>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/random.h"
+#include "check/hub_server.h"
 #include "check/tiny_bert.h"
 
 namespace {
@@ -72,6 +75,31 @@ int dump(const char* file) {
   return code == SQLITE_DONE ? 0 : 1;
 }
 
+// The files of a folder as the repository NAME of a hub, until the process is ended. Its port goes to
+// PORT_FILE; GET /sent answers how many bytes were sent so far.
+void serve_hub(const std::string& name, const fs::path& folder, const fs::path& port_file,
+               std::uint64_t bytes_per_second) {
+  // large files are elsewhere, as the hub's are: huggingface_hub looks at the name of the host
+  lyceum::check::HubServer hub(0, bytes_per_second), storage(0, bytes_per_second);
+  hub.set_storage("http://localhost" + storage.endpoint().substr(storage.endpoint().rfind(':')));
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    std::string bytes = lyceum::read_text(entry.path());
+    const bool is_large = bytes.size() > 10'000;
+    const std::string path = entry.path().lexically_relative(folder).string();
+    if (is_large) storage.add(name, path, bytes, true);
+    hub.add(name, path, std::move(bytes), is_large);
+  }
+  hub.misbehave([&](const lyceum::check::HubRequest& r, lyceum::check::HubConnection& c) {
+    return r.target == "/sent" &&
+           c.answer(200, "", fmt::format("{}\n", hub.sent_bytes() + storage.sent_bytes()));
+  });
+  lyceum::AtomicFile port(port_file);
+  port.write(hub.endpoint().substr(hub.endpoint().rfind(':') + 1));
+  port.commit();
+  while (true) ::pause();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -81,11 +109,14 @@ int main(int argc, char** argv) {
     if (verb == "notes" && argc > 3) return write_notes(argv[2], std::stoi(argv[3])), 0;
     if (verb == "lines" && argc > 3) return write_lines(argv[2], std::stoi(argv[3])), 0;
     if (verb == "dump") return dump(argv[2]);
+    if (verb == "hub" && argc > 5) return serve_hub(argv[2], argv[3], argv[4], std::stoull(argv[5])), 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "kill_helper: {}\n", error.what());
     return 1;
   }
-  fmt::print(stderr,
-             "usage: kill_helper model FOLDER | notes FOLDER FILES | lines FILE LINES | dump INDEX\n");
+  fmt::print(
+      stderr,
+      "usage: kill_helper model FOLDER | notes FOLDER FILES | lines FILE LINES | dump INDEX | hub NAME "
+      "FOLDER PORT_FILE BYTES_PER_SECOND\n");
   return 2;
 }

@@ -1,17 +1,19 @@
 #!/bin/bash
 # kill -9 at random moments: `lyceum index` and `lyceum embed --resume` lose nothing that was committed, and running them again
-# to the end gives what an uninterrupted run gives, bit for bit.
+# to the end gives what an uninterrupted run gives, bit for bit. `lyceum pull` goes on where it was killed, and no wrong file ever
+# has a final name.
 #
 #   tests/kill_test.sh COMMAND HELPER [KILLS [NOTES [LINES]]]
 #
 # KILLS of each verb (5). NOTES: a folder to index, LINES: a file to embed (both are made when not given). With LYCEUM_MINILM set to
 # a model's folder that model is used instead of a made one. RANDOM_SEED makes the moments of a run the same; KILL_VERBS holds it to
-# one of "index embed".
+# one of "index embed pull".
 set -u
 [[ $# -ge 2 ]] || { echo "usage: $0 COMMAND HELPER [KILLS [NOTES [LINES]]]" >&2; exit 2; }
 lyceum=$(realpath "$1") helper=$(realpath "$2") kills=${3:-5}
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+hub_pid=
+trap '[[ -z $hub_pid ]] || kill "$hub_pid" 2> /dev/null; rm -rf "$work"' EXIT
 seed=${RANDOM_SEED:-$$}
 RANDOM=$seed
 echo "kill_test: $kills kills of each verb, RANDOM_SEED=$seed"
@@ -55,7 +57,7 @@ run_and_kill() {
 }
 
 # ---- index
-verbs=${KILL_VERBS:-index embed}
+verbs=${KILL_VERBS:-index embed pull}
 if [[ $verbs == *index* ]]; then
   index=$work/x.index
   index_command=("$lyceum" index "$notes" --model "$model" --output "$index")
@@ -136,4 +138,64 @@ if [[ $verbs == *embed* ]]; then
   quietly "${embed_command[@]}"
   cmp "$out" "$want" || fail "the finished file differs from the uninterrupted one"
   echo "embed: $done_kills kills in $lives lives: rows kept, the finished file is equal byte for byte"
+fi
+
+# ---- pull
+if [[ $verbs == *pull* ]]; then
+  size=40000000 rate=20000000
+  mkdir -p "$work/repository"
+  head -c $size /dev/urandom > "$work/repository/model.safetensors"
+  echo '{"model_type": "bert"}' > "$work/repository/config.json"
+  hash=$(sha256sum "$work/repository/model.safetensors" | cut -d' ' -f1)
+  "$helper" hub org/name "$work/repository" "$work/port" $rate 2> "$work/hub_err" &
+  hub_pid=$!
+  for ((i = 0; i < 100; ++i)); do [[ -s $work/port ]] && break; sleep 0.1; done
+  [[ -s $work/port ]] || fail "the hub does not begin: $(cat "$work/hub_err")"
+  export HF_HUB_CACHE=$work/hub HF_ENDPOINT=http://127.0.0.1:$(< "$work/port")
+  unset HF_HUB_OFFLINE HF_TOKEN http_proxy HTTP_PROXY all_proxy ALL_PROXY
+  cache=$work/hub/models--org--name blob=$work/hub/models--org--name/blobs/$hash
+  sent_bytes() {
+    exec 3<> "/dev/tcp/127.0.0.1/$(< "$work/port")"
+    printf 'GET /sent HTTP/1.0\r\n\r\n' >&3
+    tail -n 1 <&3
+    exec 3>&-
+  }
+  # what lies under final names is right, and the revision has its name only when all of it is there
+  check_cache() {
+    [[ ! -e $blob ]] || [[ $(sha256sum < "$blob") == "$hash"* ]] || fail "a wrong file is published"
+    [[ ! -e $cache/refs/main ]] || cmp -s "$cache/snapshots/$(< "$cache/refs/main")/model.safetensors" "$work/repository/model.safetensors" ||
+      fail "the revision is named, and its file is not there"
+  }
+  pull_command=("$lyceum" pull org/name --quiet)
+  begin=$(now_ms)
+  quietly "${pull_command[@]}"
+  whole_ms=$(($(now_ms) - begin))
+  check_cache
+  [[ -e $cache/refs/main ]] || fail "the uninterrupted pull has no ref"
+  rm -rf "$work/hub"
+  echo "pull: $size bytes in $whole_ms ms without interruption"
+  done_kills=0 lives=1 kept=0
+  before=$(sent_bytes)
+  while ((done_kills < kills)); do
+    run_and_kill "${pull_command[@]}"
+    check_cache
+    if ((killed)); then
+      done_kills=$((done_kills + 1))
+      have=$(stat -c %s "$blob" 2> /dev/null || stat -c %s "$blob.incomplete" 2> /dev/null || echo 0)
+      ((have >= kept)) || fail "$kept bytes had come, $have are left"
+      kept=$have
+    else
+      [[ -e $cache/refs/main ]] || fail "a pull that ended well has no ref"
+      rm -rf "$work/hub"
+      kept=0 lives=$((lives + 1))
+    fi
+  done
+  quietly "${pull_command[@]}"
+  check_cache
+  [[ -e $cache/refs/main ]] || fail "the last pull has no ref"
+  sent=$(($(sent_bytes) - before))
+  # each kill may lose what was on its way, socket buffers of both ends at the most
+  most=$((lives * size + done_kills * 8000000))
+  ((sent <= most)) || fail "$sent bytes were sent for $lives files of $size and $done_kills kills, expected at most $most"
+  echo "pull: $done_kills kills in $lives lives: nothing wrong under a final name, $sent bytes sent ($((sent / lives)) a life)"
 fi

@@ -38,6 +38,12 @@ std::optional<Compute> compute_of(const Common& common) {
   return compute_from_name(common.dtype);
 }
 
+Option add_model(Verb& verb, const std::string& names, std::string& model, const std::string& what,
+                 const std::shared_ptr<Common>& common) {
+  verb.flag("--pull", common->pull, "Fetch the model from the Hugging Face hub when it is not here");
+  return verb.option(names, model, what);
+}
+
 void apply(const Common& common) {
   set_thread_count(common.threads);
   set_log_level(common.verbose ? LogLevel::kDebug : LogLevel::kInfo);
@@ -59,6 +65,14 @@ void flush_output() {
   check_interrupt();  // a write that a signal ended
   if (errno == EPIPE) std::_Exit(0);
   fail(Errc::kIo, "standard output: {}", std::strerror(errno));
+}
+
+std::string byte_text(std::uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes >= 1'000'000'000) return fmt::format("{:.1f} GB", value / 1e9);
+  if (bytes >= 1'000'000) return fmt::format("{:.1f} MB", value / 1e6);
+  if (bytes >= 1'000) return fmt::format("{:.1f} kB", value / 1e3);
+  return fmt::format("{} bytes", bytes);
 }
 
 bool use_colour() {
@@ -226,9 +240,10 @@ void add_no_truncate(Verb& verb, CutTexts& cuts) {
   verb.flag("--no-truncate", cuts.refuse, "A text that is too long is an error");
 }
 
-Progress::Progress(std::string what, std::int64_t total, const Common& common)
+Progress::Progress(std::string what, std::int64_t total, const Common& common, Unit unit)
     : what_(std::move(what)),
       total_(total),
+      unit_(unit),
       quiet_(common.quiet),
       terminal_(::isatty(2) != 0),
       begin_(Clock::now()),
@@ -253,8 +268,13 @@ void Progress::show(bool last) {
   shown_ = true;
   const double seconds = std::max(1e-3, std::chrono::duration<double>(Clock::now() - begin_).count());
   const double rate = static_cast<double>(done_ - std::max<std::int64_t>(0, first_)) / seconds;
-  std::string text = total_ > 0 ? fmt::format("{} {}/{} ({:.0f}/s", what_, done_, total_, rate)
-                                : fmt::format("{} {} ({:.0f}/s", what_, done_, rate);
+  const auto amount = [this](double value) {
+    return unit_ == Unit::kBytes ? byte_text(static_cast<std::uint64_t>(std::max(0.0, value)))
+                                 : fmt::format("{:.0f}", value);
+  };
+  std::string text = fmt::format("{} {}", what_, amount(static_cast<double>(done_)));
+  if (total_ > 0) text += (unit_ == Unit::kBytes ? " of " : "/") + amount(static_cast<double>(total_));
+  text += fmt::format(" ({}/s", amount(rate));
   if (total_ > 0 && rate > 0 && !last)
     text += fmt::format(", {:.0f} s left", static_cast<double>(total_ - done_) / rate);
   if (share_ > first_share_ && !last)

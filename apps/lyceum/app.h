@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "apps/lyceum/options.h"
+#include "formats/model_folder.h"
 #include "nn/model.h"
 
 namespace lyceum::app {
@@ -24,7 +25,7 @@ struct Common {
   int threads = 0;
   std::uint64_t seed = 0;
   std::string dtype;  // "": as the files are
-  bool quiet = false, verbose = false, json = false, strict = false;
+  bool quiet = false, verbose = false, json = false, strict = false, pull = false;
 };
 
 // Every verb has the same options under the same names; `example` stands at the end of its help. `dtype` says
@@ -32,6 +33,11 @@ struct Common {
 std::shared_ptr<Common> add_common(
     Verb& verb, const std::string& example,
     const std::string& dtype = "Number format of the products: f32, bf16 or int8");
+// The MODEL of a verb, and --pull: to fetch it when it is not here.
+Option add_model(Verb& verb, const std::string& names, std::string& model, const std::string& what,
+                 const std::shared_ptr<Common>& common);
+// Its files; with --pull they are fetched where find() would fail.
+ModelFolder find_model(const std::string& model, const Common& common);
 // Threads, messages, number format. Called first by every verb.
 void apply(const Common& common);
 // What --dtype says; none: as the files are.
@@ -45,6 +51,8 @@ void flush_output();
 
 // Whether standard output is a terminal that shows colours (NO_COLOR and TERM=dumb are obeyed).
 bool use_colour();
+// 1.5 GB, 90.9 MB, 12.0 kB, 7 bytes.
+std::string byte_text(std::uint64_t bytes);
 // The first characters of a text, control characters as spaces.
 std::string shortened(std::string_view text, std::size_t characters);
 // Tensors that the model does not need: named with --verbose, refused with --strict.
@@ -100,7 +108,10 @@ void add_no_truncate(Verb& verb, CutTexts& cuts);
 // A bar with rate and remaining time on a terminal, a line now and then elsewhere; nothing with --quiet.
 class Progress {
  public:
-  Progress(std::string what, std::int64_t total, const Common& common);  // total 0: unknown
+  enum class Unit { kCount, kBytes };
+  Progress(std::string what, std::int64_t total, const Common& common,  // total 0: unknown
+           Unit unit = Unit::kCount);
+  void set_total(std::int64_t total) noexcept { total_ = total; }
   ~Progress();
   void update(std::int64_t done, double share = -1);  // share: of the whole work, where the total is unknown
 
@@ -110,6 +121,7 @@ class Progress {
   std::string what_;
   std::int64_t total_, done_ = 0, first_ = -1;
   double share_ = -1, first_share_ = -1;
+  Unit unit_;
   bool quiet_, terminal_, shown_ = false;
   Clock::time_point begin_, last_shown_;
 };
@@ -134,5 +146,7 @@ void add_classify(CLI::App& app);
 void add_tag(CLI::App& app);
 void add_answer(CLI::App& app);
 void add_rerank(CLI::App& app);
+void add_pull(CLI::App& app);
+void add_remove(CLI::App& app);
 
 }  // namespace lyceum::app

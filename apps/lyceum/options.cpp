@@ -29,6 +29,11 @@ Option Option::separator(char between) {
   return *this;
 }
 
+Option Option::one_each() {
+  option_->allow_extra_args(false);
+  return *this;
+}
+
 Option Option::variable(const std::string& name) {
   option_->envname(name);
   return *this;

@@ -24,6 +24,8 @@ class Option {
   Option one_of(const std::vector<std::string>& values);
   // Several values in one word with this character between them, instead of several words.
   Option separator(char between);
+  // One value behind each mention of the option, instead of all words up to the next option.
+  Option one_each();
   // The environment variable that stands in where the option is not given.
   Option variable(const std::string& name);
   // `trouble` says what is wrong with a value's text, "" if nothing; `what` names the values that are right.

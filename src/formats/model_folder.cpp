@@ -1,9 +1,10 @@
 #include "formats/model_folder.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <string_view>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -12,26 +13,7 @@ namespace lyceum {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::pair<const char*, const char*> kNames[] = {
-    {"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"},
-    {"all-MiniLM-L12-v2", "sentence-transformers/all-MiniLM-L12-v2"},
-    {"bert-base-cased", "google-bert/bert-base-cased"},
-    {"bert-base-multilingual-cased", "google-bert/bert-base-multilingual-cased"},
-    {"bert-base-uncased", "google-bert/bert-base-uncased"},
-    {"bert-large-cased", "google-bert/bert-large-cased"},
-    {"bert-large-uncased", "google-bert/bert-large-uncased"},
-    {"paraphrase-MiniLM-L3-v2", "sentence-transformers/paraphrase-MiniLM-L3-v2"},
-    {"paraphrase-MiniLM-L6-v2", "sentence-transformers/paraphrase-MiniLM-L6-v2"},
-};
-
 constexpr std::string_view kKinds[] = {".safetensors", ".bin", ".pt", ".pth", ".ckpt"};
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-fs::path home() { return environment("HOME").empty() ? fs::path("/") : fs::path(environment("HOME")); }
 
 bool is_inside(const fs::path& path, const fs::path& root) {
   const auto [end, nothing] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
@@ -43,30 +25,18 @@ bool present(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-// models--ORG--NAME/snapshots/COMMIT for a name with one slash.
-std::optional<fs::path> cached_snapshot(const std::string& full_name, const std::string& revision) {
-  std::string folder = "models--" + full_name;
-  folder.replace(folder.find('/'), 1, "--");
-  const fs::path base = hub_cache() / folder;
-  std::string commit = revision;
+// Bytes and number of the regular files below a folder.
+std::pair<std::uint64_t, std::uint64_t> content_of(const fs::path& folder) {
+  std::uint64_t bytes = 0, files = 0;
   std::error_code error;
-  if (const fs::path ref = base / "refs" / revision; fs::is_regular_file(ref, error)) {
-    commit = read_text(ref, 4096);
-    while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r')) commit.pop_back();
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code unreadable;
+    if (!it->is_regular_file(unreadable)) continue;
+    ++files;
+    const auto size = fs::file_size(it->path(), unreadable);
+    if (!unreadable) bytes += size;
   }
-  const bool plain =
-      !commit.empty() && commit.find('/') == std::string::npos && commit != "." && commit != "..";
-  const fs::path snapshot = base / "snapshots" / commit;
-  if (plain && fs::is_directory(snapshot, error)) return snapshot;
-  return std::nullopt;
-}
-
-std::uint64_t folder_bytes(const fs::path& folder) {
-  std::uint64_t sum = 0;
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (it->is_regular_file(error)) sum += fs::file_size(it->path(), error);
-  return sum;
+  return {bytes, files};
 }
 
 }  // namespace
@@ -74,18 +44,21 @@ std::uint64_t folder_bytes(const fs::path& folder) {
 fs::path data_home() {
   if (const std::string set = environment("LYCEUM_HOME"); !set.empty()) return set;
   if (const std::string set = environment("XDG_DATA_HOME"); !set.empty()) return fs::path(set) / "lyceum";
-  return home() / ".local/share/lyceum";
+  return home_folder() / ".local/share/lyceum";
 }
-
-fs::path hub_cache() {
-  if (const std::string set = environment("HF_HUB_CACHE"); !set.empty()) return set;
-  if (const std::string set = environment("HF_HOME"); !set.empty()) return fs::path(set) / "hub";
-  return home() / ".cache/huggingface/hub";
-}
-
-std::span<const std::pair<const char*, const char*>> well_known_names() { return kNames; }
 
 ModelFolder ModelFolder::find(const std::string& model) {
+  if (auto folder = find_if_present(model)) return *folder;
+  const auto hub = parse_hub_name(model);
+  fail(Errc::kIo,
+       "model '{}': found neither a folder nor a file of that name, nothing bundled in {} and no '{}' in the "
+       "Hugging Face cache {}. Fix: {}; `lyceum list` shows the models that are here.",
+       model, (data_home() / "models").string(), hub ? hub->repository : model, hub_cache().string(),
+       hub ? fmt::format("`lyceum pull {}` fetches it, or give the path of a model's folder", model)
+           : std::string("give the path of a model's folder"));
+}
+
+std::optional<ModelFolder> ModelFolder::find_if_present(const std::string& model) {
   if (model.empty()) fail(Errc::kUsage, "model: found an empty name, expected a folder, a file or a name");
   if (model.find('\0') != std::string::npos) fail(Errc::kUsage, "model: the name holds a NUL byte");
   ModelFolder folder;
@@ -120,33 +93,22 @@ ModelFolder ModelFolder::find(const std::string& model) {
     folder.root_ = folder.path_;
     return folder;
   }
-  std::string name = model, revision = "main";
-  if (const auto at = name.find('@'); at != std::string::npos) {
-    revision = name.substr(at + 1);
-    name.resize(at);
+  const auto hub = parse_hub_name(model);
+  if (!hub) return std::nullopt;
+  if (const auto snapshot = cached_snapshot(*hub)) {
+    folder.path_ = fs::canonical(*snapshot);
+    folder.root_ = fs::weakly_canonical(hub_cache());
+    return folder;
   }
-  for (const auto& [shorter, full] : kNames)
-    if (name == shorter) name = full;
-  if (std::count(name.begin(), name.end(), '/') == 1 && name.front() != '/' && name.back() != '/' &&
-      name.find("..") == std::string::npos) {
-    if (const auto snapshot = cached_snapshot(name, revision)) {
-      folder.path_ = fs::canonical(*snapshot);
-      folder.root_ = fs::weakly_canonical(hub_cache());
-      return folder;
-    }
-    // a bundled model serves its full name too, but no revision of it
-    if (const fs::path by_full_name = data_home() / "models" / name.substr(name.find('/') + 1);
-        revision == "main" && fs::is_directory(by_full_name, error)) {
-      folder.path_ = fs::canonical(by_full_name);
-      folder.root_ = folder.path_;
-      return folder;
-    }
+  // a bundled model serves its full name too, but no revision of it
+  const fs::path by_full_name =
+      data_home() / "models" / hub->repository.substr(hub->repository.find('/') + 1);
+  if (hub->revision == "main" && fs::is_directory(by_full_name, error)) {
+    folder.path_ = fs::canonical(by_full_name);
+    folder.root_ = folder.path_;
+    return folder;
   }
-  fail(Errc::kIo,
-       "model '{}': found neither a folder nor a file of that name, nothing bundled in {} and no '{}' in the "
-       "Hugging Face cache {}. "
-       "Fix: give the path of a model's folder; `lyceum list` shows the models that are here.",
-       model, (data_home() / "models").string(), name, hub_cache().string());
+  return std::nullopt;
 }
 
 std::optional<fs::path> ModelFolder::file(const std::string& relative) const {
@@ -177,20 +139,30 @@ fs::path ModelFolder::require(const std::string& relative) const {
 std::vector<StoredModel> stored_models() {
   std::vector<StoredModel> out;
   std::error_code error;
+  const auto add = [&](std::string name, const char* kind, const fs::path& path, const fs::path& content) {
+    StoredModel model{.name = std::move(name), .kind = kind, .path = path};
+    std::tie(model.bytes, model.files) = content_of(content);
+    out.push_back(std::move(model));
+  };
   for (fs::directory_iterator it(data_home() / "models", error), end; !error && it != end;
-       it.increment(error))
-    if (it->is_directory(error))
-      out.push_back({it->path().filename().string(), "bundled", it->path(), folder_bytes(it->path())});
+       it.increment(error)) {
+    std::error_code unreadable;
+    if (it->is_directory(unreadable)) add(it->path().filename().string(), "bundled", it->path(), it->path());
+  }
   error.clear();
   for (fs::directory_iterator it(hub_cache(), error), end; !error && it != end; it.increment(error)) {
     std::string name = it->path().filename().string();
     if (!name.starts_with("models--")) continue;
     name = name.substr(8);
     if (const auto dashes = name.find("--"); dashes != std::string::npos) name.replace(dashes, 2, "/");
-    out.push_back({name, "cached", it->path(), folder_bytes(it->path() / "blobs")});
+    auto revisions = cached_revisions(it->path());
+    if (revisions.empty()) add(name, "cached", it->path(), it->path() / "blobs");
+    for (CachedRevision& r : revisions)
+      out.push_back({name, "cached", r.path, std::move(r.commit), std::move(r.refs), r.bytes, r.files});
   }
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return std::tie(a.kind, a.name) < std::tie(b.kind, b.name); });
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.kind, a.name, a.revision) < std::tie(b.kind, b.name, b.revision);
+  });
   return out;
 }
 

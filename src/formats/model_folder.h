@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "formats/hub_cache.h"
 
 namespace lyceum {
 
@@ -18,6 +18,8 @@ class ModelFolder {
   // org/name[@revision] or a well-known short name, in the user's Hugging Face cache. Nothing is downloaded.
   // Throws Errc::kIo with the places where it looked; Errc::kUnsupported for files of other kinds.
   static ModelFolder find(const std::string& model);
+  // The same, with nothing where find() says that it found nothing.
+  static std::optional<ModelFolder> find_if_present(const std::string& model);
 
   const std::filesystem::path& path() const noexcept { return path_; }
   const std::string& name() const noexcept { return name_; }  // as the person wrote it
@@ -38,17 +40,17 @@ class ModelFolder {
 };
 
 struct StoredModel {
-  std::string name, kind;  // "bundled" or "cached"
-  std::filesystem::path path;
-  std::uint64_t bytes = 0;
+  std::string name, kind;      // "bundled" or "cached"
+  std::filesystem::path path;  // of the files: the folder, or the revision's snapshot
+  std::string revision;        // the commit of a cached model; empty: bundled, or nothing of it is complete
+  std::vector<std::string> refs;  // branches and tags at that commit
+  std::uint64_t bytes = 0, files = 0;
 };
+// Bundled models, and each revision of the models in the cache. A content that two revisions share counts in
+// both.
 std::vector<StoredModel> stored_models();
 
 // $LYCEUM_HOME, else $XDG_DATA_HOME/lyceum, else ~/.local/share/lyceum.
 std::filesystem::path data_home();
-// $HF_HUB_CACHE, else $HF_HOME/hub, else ~/.cache/huggingface/hub.
-std::filesystem::path hub_cache();
-// Short names and the full names that they stand for.
-std::span<const std::pair<const char*, const char*>> well_known_names();
 
 }  // namespace lyceum

@@ -1,33 +1,18 @@
 #include "formats/model_folder.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "check/expect_error.h"
+#include "check/setting.h"
 #include "check/temporary_folder.h"
 
 namespace lyceum {
 namespace {
 
 using check::expect_error;
+using check::Setting;
 using check::TemporaryFolder;
 namespace fs = std::filesystem;
-
-// The environment as a test wants it, and as it was afterwards.
-class Setting {
- public:
-  Setting(const char* name, const fs::path& value) : name_(name) {
-    if (const char* before = ::getenv(name)) before_ = before;
-    ::setenv(name, value.c_str(), 1);
-  }
-  ~Setting() { before_ ? ::setenv(name_, before_->c_str(), 1) : ::unsetenv(name_); }
-  Setting(const Setting&) = delete;
-  Setting& operator=(const Setting&) = delete;
-
- private:
-  const char* name_;
-  std::optional<std::string> before_;
-};
 
 TEST(ModelFolder, FilesInsideAreFoundAndOthersAreNot) {
   const TemporaryFolder folder;

@@ -123,7 +123,7 @@ void run(const Options& o, const Common& common) {
     if (!o.roofline) fail(Errc::kUsage, "bench: found neither a model nor --roofline");
     return;
   }
-  const ModelFolder folder = ModelFolder::find(o.model);
+  const ModelFolder folder = find_model(o.model, common);
   const Compute compute = compute_of(common).value_or(Compute::kF32);
   if (!o.texts.empty()) {
     const auto embedder = Embedder::load(folder, {.compute = compute_of(common)});
@@ -176,7 +176,7 @@ void add_bench(CLI::App& app) {
   auto o = std::make_shared<Options>();
   Verb verb(app, "bench", "Speed and memory of a model on this machine");
   auto common = add_common(verb, "lyceum bench all-MiniLM-L6-v2 --batch 8 --tokens 128 --roofline");
-  verb.option("model", o->model, "A folder, a file or a name");
+  add_model(verb, "model", o->model, "A folder, a file or a name", common);
   verb.option("--batch", o->batch, "Rows of a case (with --tokens; several times for several cases)")
       .range(1, 1 << 20);
   verb.option("--tokens", o->tokens, "Tokens of each row").range(1, 1 << 20);

@@ -59,7 +59,7 @@ void run(const Options& o, const Common& common) {
   options.compute = compute_of(common);
   if (o.resume && o.output.empty()) fail(Errc::kUsage, "--resume needs --output");
   LineReader reader(o.input, common);
-  const auto embedder = Embedder::load(o.model, options);
+  const auto embedder = Embedder::load(find_model(o.model, common), options);
   report_unused(embedder->unused(), common);
   std::unique_ptr<NpyRowWriter> writer;
   if (!o.output.empty())
@@ -105,7 +105,7 @@ void add_embed(CLI::App& app) {
   Verb verb(app, "embed", "Sentence vectors");
   auto common = add_common(
       verb, "lyceum embed sentence-transformers/all-MiniLM-L6-v2 \"A man is playing guitar.\" --json");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   add_input(verb, o->input, "Texts");
   verb.option("--output,-o", o->output, "A .npy file: float32 [texts, width]; FILE.part until it is whole");
   verb.flag("--resume", o->resume,

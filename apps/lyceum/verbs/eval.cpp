@@ -49,7 +49,7 @@ void run(const Options& o, const Common& common) {
   const std::vector<TaskFiles> tasks = find_tasks(o.data.empty() ? "." : o.data, o.tasks, o.split);
   EmbedderOptions embedder_options = o.embedder;
   embedder_options.compute = compute_of(common);
-  const auto embedder = Embedder::load(o.model, embedder_options);
+  const auto embedder = Embedder::load(find_model(o.model, common), embedder_options);
   bool is_first = true;
   for (const TaskFiles& task : tasks) {
     std::vector<Score> scores;
@@ -79,7 +79,7 @@ void add_eval(CLI::App& app) {
   Verb verb(app, "eval", "Score a model on tasks: similarity, retrieval, classification");
   auto common =
       add_common(verb, "lyceum eval all-MiniLM-L6-v2 --data DATA --tasks stsb,cranfield,banking77 --json");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   verb.option("--tasks,-t", o->tasks,
               "Names of data folders, with commas between; without it, what is there is listed")
       .separator(',');

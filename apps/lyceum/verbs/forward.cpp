@@ -20,7 +20,7 @@ void run(Options o, const Common& common) {
   NamedTensors inputs;
   const Safetensors file = Safetensors::open(o.inputs);
   for (const SafetensorsEntry& entry : file.entries()) inputs.emplace(entry.name, file.tensor(entry));
-  const SentenceModel model = load_sentence_model(ModelFolder::find(o.model), compute_of(common));
+  const SentenceModel model = load_sentence_model(find_model(o.model, common), compute_of(common));
   report_unused(model.loaded.unused, common);
   if (model.has_pipeline) o.forward.sentence = model.head.get();
   const NamedTensors outputs = forward(model.body(), inputs, o.forward);
@@ -40,7 +40,7 @@ void add_forward(CLI::App& app) {
   Verb verb(app, "forward", "The raw function: named tensors in, named tensors out");
   auto common =
       add_common(verb, "lyceum forward MODEL --inputs in.safetensors --outputs out.safetensors --backward");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   verb.option("--inputs", o->inputs, "A safetensors file: input_ids I64 [B, T], attention_mask, labels, ...")
       .required();
   verb.option("--outputs", o->outputs, "The safetensors file to write").required();

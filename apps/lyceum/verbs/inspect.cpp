@@ -13,14 +13,11 @@
 #include "kernels/isa.h"
 #include "kernels/narrow/narrow.h"
 #include "nn/sentence_model.h"
+#include "tasks/pull/http.h"
 #include "text/tokenizer.h"
 
 namespace lyceum::app {
 namespace {
-
-std::string megabytes(std::uint64_t bytes) {
-  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
 
 void list(bool names, const Common& common) {
   apply(common);
@@ -31,14 +28,26 @@ void list(bool names, const Common& common) {
     return;
   }
   const auto models = stored_models();
-  for (const StoredModel& m : models)
-    common.json
-        ? print_json({{"name", m.name}, {"kind", m.kind}, {"bytes", m.bytes}, {"path", m.path.string()}})
-        : print_line(
-              fmt::format("{:<48}{:<10}{:>12}  {}", m.name, m.kind, megabytes(m.bytes), m.path.string()));
   if (models.empty() && !common.json && !common.quiet)
-    print_line(
+    return print_line(
         fmt::format("no models in {} and {}", (data_home() / "models").string(), hub_cache().string()));
+  for (const StoredModel& m : models) {
+    if (common.json) {
+      print_json({{"name", m.name},
+                  {"kind", m.kind},
+                  {"revision", m.revision},
+                  {"refs", m.refs},
+                  {"bytes", m.bytes},
+                  {"files", m.files},
+                  {"path", m.path.string()}});
+      continue;
+    }
+    std::string revision = m.revision.substr(0, 12);
+    for (const std::string& ref : m.refs) revision += " " + ref;
+    if (m.kind == "cached" && m.revision.empty()) revision = "unfinished";
+    print_line(fmt::format("{:<48}{:<9}{:<22}{:>10}{:>4} files  {}", m.name, m.kind, revision,
+                           byte_text(m.bytes), m.files, m.path.string()));
+  }
 }
 
 struct ShowOptions {
@@ -48,7 +57,7 @@ struct ShowOptions {
 
 void show(const ShowOptions& o, const Common& common) {
   apply(common);
-  const ModelFolder folder = ModelFolder::find(o.model);
+  const ModelFolder folder = find_model(o.model, common);
   const SentenceModel model = load_sentence_model(folder);
   const ModelFolder& body = model.folder;
   const SentencePipeline& pipeline = model.pipeline;
@@ -120,9 +129,9 @@ void doctor(const Common& common) {
   for (const Isa isa : available_isas()) isas += (isas.empty() ? "" : ", ") + std::string(isa_name(isa));
   for (const Family& f : families()) built += (built.empty() ? "" : ", ") + f.name;
   const std::string libraries =
-      fmt::format("SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}", sqlite3_libversion(),
-                  LYCEUM_HIGHWAY_VERSION, FMT_VERSION, NLOHMANN_JSON_VERSION_MAJOR,
-                  NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, CLI11_VERSION);
+      fmt::format("SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}, hub: {}",
+                  sqlite3_libversion(), LYCEUM_HIGHWAY_VERSION, FMT_VERSION, NLOHMANN_JSON_VERSION_MAJOR,
+                  NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, CLI11_VERSION, http_library());
   const nlohmann::ordered_json info{
       {"version", LYCEUM_VERSION},
       {"processor", processor_name()},
@@ -156,7 +165,7 @@ void add_show(CLI::App& app) {
   auto o = std::make_shared<ShowOptions>();
   Verb verb(app, "show", "Family, configuration, tensors and tokenizer of a model");
   auto common = add_common(verb, "lyceum show all-MiniLM-L6-v2 --tensors");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   verb.flag("--tensors", o->tensors, "Every tensor of its files");
   verb.flag("--taps", o->taps, "The names that `forward --taps` knows");
   verb.run([o, common] { show(*o, *common); });

@@ -64,7 +64,7 @@ void index(const IndexOptions& o, const Common& common) {
       fail(Errc::kUsage, "index: --model is missing; a new index needs one");
     name = SearchIndex::open(o.output).model();
   }
-  const auto embedder = Embedder::load(name, {.compute = compute_of(common)});
+  const auto embedder = Embedder::load(find_model(name, common), {.compute = compute_of(common)});
   SearchIndex index = SearchIndex::open_for_writing(o.output, *embedder, o.chunks);
   // a folder's name is kept so that it is found from any working directory
   if (!o.model.empty())
@@ -145,8 +145,8 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t most
 void search(const QueryOptions& o, const Common& common) {
   apply(common);
   const SearchIndex index = SearchIndex::open(o.index);
-  const auto embedder =
-      Embedder::load(o.model.empty() ? index.model() : o.model, {.compute = compute_of(common)});
+  const auto embedder = Embedder::load(find_model(o.model.empty() ? index.model() : o.model, common),
+                                       {.compute = compute_of(common)});
   LineReader reader(o.input, common);
   // one question on the command line needs no repeating; of a list, each answer says which it belongs to
   const bool is_list = o.input.texts.size() != 1 || o.input.texts[0] == "-";
@@ -196,7 +196,7 @@ void add_index(CLI::App& app) {
   verb.option("input", o->inputs,
               "Files and folders. Files that are gone from a folder leave the index; .gitignore and "
               ".lyceumignore are obeyed");
-  verb.option("--model,-m", o->model, "The encoder (default: that of the index)");
+  add_model(verb, "--model,-m", o->model, "The encoder (default: that of the index)", common);
   verb.option("--output,-o", o->output,
               "The index file; the same command again brings it up to date, also after an interruption")
       .required();
@@ -216,7 +216,7 @@ void add_search(CLI::App& app) {
   auto common = add_common(verb, "lyceum search notes.index \"how do I renew my passport\"");
   verb.option("index", o->index, "The index file").required();
   add_input(verb, o->input, "Questions");
-  verb.option("--model,-m", o->model, "The encoder, if it moved since the index was made");
+  add_model(verb, "--model,-m", o->model, "The encoder, if it moved since the index was made", common);
   verb.option("--top,-k", o->search.top, "Answers to each question").range(1, 100000).show_default();
   verb.flag("--hybrid", o->search.hybrid, "Join vectors with word matches (BM25)");
   verb.flag("--no-truncate", o->no_truncate, "A question that is too long is an error");

@@ -107,10 +107,12 @@ void print_man(const CLI::App& app) {
   print_line(".SH DESCRIPTION\n" + roff(app.get_description()));
   print_line(
       ".PP\n" +
-      roff("MODEL is a folder (Hugging Face or sentence-transformers layout), a .safetensors file with its "
-           "config.json beside it, a bundled name (lyceum list), a hub name ORG/NAME[@REVISION] or a short "
-           "name "
-           "(lyceum list --names) in the user's Hugging Face cache. Nothing is downloaded."));
+      roff(
+          "MODEL is a folder (Hugging Face or sentence-transformers layout), a .safetensors file with its "
+          "config.json beside it, a bundled name (lyceum list), a hub name ORG/NAME[@REVISION] or a short "
+          "name "
+          "(lyceum list --names) in the user's Hugging Face cache. Nothing is downloaded but by pull, and by "
+          "other verbs with --pull."));
   print_line(".SH VERBS");
   for (const CLI::App* verb : verbs_of(app)) {
     print_line(".SS " + verb->get_name());
@@ -136,6 +138,15 @@ void print_man(const CLI::App& app) {
   for (const auto& [name, meaning] : std::initializer_list<std::pair<const char*, const char*>>{
            {"HF_HUB_CACHE, HF_HOME",
             "the Hugging Face cache ($HF_HOME/hub; default ~/.cache/huggingface/hub)"},
+           {"HF_ENDPOINT", "the hub to pull from (default https://huggingface.co)"},
+           {"HF_TOKEN, HF_TOKEN_PATH",
+            "the token for private and gated models, or the file that holds it ($HF_HOME/token). It is sent "
+            "to "
+            "the endpoint's host only"},
+           {"HF_HUB_OFFLINE", "1: nothing is fetched"},
+           {"HF_HUB_DISABLE_SYMLINKS", "1: copies instead of links in the cache"},
+           {"HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT",
+            "seconds to wait for an answer, and for the next bytes of a file (10)"},
            {"LYCEUM_HOME, XDG_DATA_HOME",
             "bundled models lie in $LYCEUM_HOME/models ($XDG_DATA_HOME/lyceum/models)"},
            {"LYCEUM_ISA", "holds the kernels to one instruction set: avx2, avx512, amx or neon"},

@@ -38,7 +38,7 @@ void print_encoding(const Tokenizer& tokenizer, const Encoding& e, bool json) {
 
 void tokenize(const TokenizeOptions& o, const Common& common) {
   apply(common);
-  const auto tokenizer = Tokenizer::from_folder(ModelFolder::find(o.model));
+  const auto tokenizer = Tokenizer::from_folder(find_model(o.model, common));
   LineReader reader(o.input, common);
   reader.keep_bytes();  // offsets are those of the original line
   const EncodeOptions options{.add_special = !o.no_special, .with_offsets = true, .max_tokens = o.max_tokens};
@@ -65,7 +65,7 @@ struct DetokenizeOptions {
 
 void detokenize(const DetokenizeOptions& o, const Common& common) {
   apply(common);
-  const auto tokenizer = Tokenizer::from_folder(ModelFolder::find(o.model));
+  const auto tokenizer = Tokenizer::from_folder(find_model(o.model, common));
   InputOptions input = o.input;
   // ids given as arguments are one text
   if (input.texts.size() > 1) {
@@ -106,7 +106,7 @@ void add_tokenize(CLI::App& app) {
   Verb verb(app, "tokenize", "Ids, pieces and byte offsets");
   auto common =
       add_common(verb, "lyceum tokenize bert-base-uncased \"Paris is the capital of France.\" --json");
-  verb.option("model", o->model, "A folder with a tokenizer, or a name").required();
+  add_model(verb, "model", o->model, "A folder with a tokenizer, or a name", common).required();
   add_input(verb, o->input, "Texts");
   verb.flag("--no-special", o->no_special, "Without the special tokens around a text");
   o->input.second_field = "text_pair";
@@ -119,7 +119,7 @@ void add_detokenize(CLI::App& app) {
   auto o = std::make_shared<DetokenizeOptions>();
   Verb verb(app, "detokenize", "Text from ids");
   auto common = add_common(verb, "lyceum detokenize bert-base-uncased 101 3000 2003 102");
-  verb.option("model", o->model, "A folder with a tokenizer, or a name").required();
+  add_model(verb, "model", o->model, "A folder with a tokenizer, or a name", common).required();
   add_input(verb, o->input, "Ids");
   verb.flag("--keep-special", o->keep_special, "Show special tokens too");
   verb.run([o, common] { detokenize(*o, *common); });
