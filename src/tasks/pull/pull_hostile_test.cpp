@@ -245,6 +245,18 @@ TEST_F(HostileHub, PartsThatDoNotFit) {
   expect_right_files();
 }
 
+TEST_F(HostileHub, PartsThatAreShorterThanAskedForAddUp) {
+  check::write_file(blob_incomplete(), weights.substr(0, 1000));
+  storage([&](const HubRequest& r, HubConnection& c) {
+    const std::size_t from = asked_from(r), bytes = std::min<std::size_t>(100'000, weights.size() - from);
+    c.send(fmt::format("HTTP/1.1 206 OK\r\nContent-Length: {}\r\nContent-Range: bytes {}-{}/{}\r\n\r\n",
+                       bytes, from, from + bytes - 1, weights.size()) +
+           weights.substr(from, bytes));
+  });
+  EXPECT_EQ(pull_tiny().fetched_bytes, weights.size() - 1000 + 24);
+  expect_right_files();
+}
+
 TEST_F(HostileHub, ACompressedAnswerIsRefused) {
   storage([&](const HubRequest&, HubConnection& c) {
     c.send(fmt::format("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",

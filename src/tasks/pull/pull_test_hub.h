@@ -28,7 +28,10 @@ inline std::string random_bytes(std::size_t count, std::uint64_t seed = 1) {
 
 class PullTest : public testing::Test {
  protected:
-  PullTest() : cache_setting_("HF_HUB_CACHE", folder / "hub"), home_setting_("LYCEUM_HOME", folder / "home") {
+  PullTest()
+      : cache_setting_("HF_HUB_CACHE", folder / "hub"),
+        home_setting_("LYCEUM_HOME", folder / "home"),
+        no_proxy_("no_proxy", "127.0.0.1") {
     settings.endpoint = hub.endpoint();
     settings.first_wait_seconds = 0.001;
     settings.stall_seconds = 1;
@@ -75,7 +78,7 @@ class PullTest : public testing::Test {
   std::string weights;
 
  private:
-  check::Setting cache_setting_, home_setting_;
+  check::Setting cache_setting_, home_setting_, no_proxy_;
 };
 
 }  // namespace lyceum
