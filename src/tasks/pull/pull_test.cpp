@@ -156,10 +156,10 @@ TEST_F(PullTest, ALockWhoseFileWasRemovedIsNone) {
         const auto lock = CacheLock::try_lock(folder / "locks/x.lock", CacheLock::Kind::kExclusive);
         if (!lock) continue;
         most = std::max<int>(most, ++holders);
-        fs::remove(folder / "locks/x.lock");
         std::this_thread::yield();
         --holders;
         ++turns;
+        fs::remove(folder / "locks/x.lock");  // while it is held still, as filelock does
       }
     });
   for (std::thread& t : threads) t.join();
