@@ -404,6 +404,9 @@ TEST_F(HostileHub, RefusalsSayWhatToDo) {
   expect_error(Errc::kIo, "check that the token", [&] { pull("org/other", settings); });
   settings.endpoint = "http://127.0.0.1:1";
   expect_error(Errc::kIo, "check the connection", [&] { pull_tiny(); });
+  // a name that no resolver takes: tried again as others, and the reason stays the reason
+  settings.endpoint = "http://" + std::string(70, 'a');
+  expect_error(Errc::kIo, "resolve host", [&] { pull_tiny(); });
 }
 
 // ---- a cache that somebody prepared

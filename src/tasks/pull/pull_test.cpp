@@ -152,7 +152,7 @@ TEST_F(PullTest, ALockWhoseFileWasRemovedIsNone) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
-      while (turns < 2000) {
+      while (turns < 500) {
         const auto lock = CacheLock::try_lock(folder / "locks/x.lock", CacheLock::Kind::kExclusive);
         if (!lock) continue;
         most = std::max<int>(most, ++holders);
