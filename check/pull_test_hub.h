@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 
@@ -28,7 +29,10 @@ inline std::string random_bytes(std::size_t count, std::uint64_t seed = 1) {
 
 class PullTest : public testing::Test {
  protected:
-  PullTest() : cache_setting_("HF_HUB_CACHE", folder / "hub"), home_setting_("LYCEUM_HOME", folder / "home") {
+  PullTest()
+      : cache_setting_("HF_HUB_CACHE", folder / "hub"),
+        home_setting_("LYCEUM_HOME", folder / "home"),
+        no_proxy_("no_proxy", "127.0.0.1") {
     settings.endpoint = hub.endpoint();
     settings.first_wait_seconds = 0.001;
     settings.stall_seconds = 1;
@@ -39,7 +43,10 @@ class PullTest : public testing::Test {
     hub.add("org/tiny", "model.safetensors", weights, true);
     hub.add("org/tiny", "1_Pooling/config.json", "{}");
   }
-  ~PullTest() override { clear_interrupt(); }
+  ~PullTest() override {
+    hub.misbehave({});  // what the server's threads use goes after them
+    clear_interrupt();
+  }
 
   std::filesystem::path cache() const { return folder / "hub/models--org--tiny"; }
   std::filesystem::path snapshot() const { return cache() / "snapshots" / hub.commit(); }
@@ -73,9 +80,10 @@ class PullTest : public testing::Test {
   check::HubServer hub;
   HubSettings settings;
   std::string weights;
+  std::atomic<int> times{0};  // for a misbehaving hub to count with: it outlives the server's threads
 
  private:
-  check::Setting cache_setting_, home_setting_;
+  check::Setting cache_setting_, home_setting_, no_proxy_;
 };
 
 }  // namespace lyceum

@@ -28,7 +28,8 @@ class HubCommand : public testing::Test {
         home_("LYCEUM_HOME", t / "home"),
         endpoint_("HF_ENDPOINT", hub.endpoint()),
         token_("HF_TOKEN", "hf_test"),
-        offline_("HF_HUB_OFFLINE", "") {
+        offline_("HF_HUB_OFFLINE", ""),
+        no_proxy_("no_proxy", "127.0.0.1") {
     check::write_tiny_bert(t / "model", {.shards = 2, .sentence = true});
     for (const auto& entry : fs::recursive_directory_iterator(t / "model"))
       if (entry.is_regular_file())
@@ -51,7 +52,7 @@ class HubCommand : public testing::Test {
   check::HubServer hub;
 
  private:
-  Setting cache_, home_, endpoint_, token_, offline_;
+  Setting cache_, home_, endpoint_, token_, offline_, no_proxy_;
 };
 
 TEST_F(HubCommand, APulledModelIsListedUsedAndRemoved) {

@@ -201,7 +201,8 @@ HttpResult Http::send(const HttpRequest& request, Body body) {
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
   set(CURLOPT_WRITEFUNCTION, &on_body);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
-  set(CURLOPT_BUFFERSIZE, 512L << 10);
+  // a wish: libcurl refuses it while it still holds the buffer of a request that failed
+  c.easy_setopt(h, CURLOPT_BUFFERSIZE, 512L << 10);
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(request.connect_seconds));
   set(CURLOPT_LOW_SPEED_LIMIT, 1024L);

@@ -207,22 +207,20 @@ class Pull {
                             IncompleteBlob& incomplete) {
     if (const std::string* coding = head.find("content-encoding"); coding && *coding != "identity")
       throw WrongContent{fmt::format("found the coding '{}', expected none", printable(*coding))};
-    std::uint64_t begin = 0;
-    if (head.status == 206) {
+    if (head.status == 206) {  // it may be shorter than what was asked for: the rest is asked for again
       const std::string* text = head.find("content-range");
       const auto range = text ? parse_content_range(*text) : std::nullopt;
       if (!range || range->first != from || (size && range->total && *range->total != *size))
         throw WrongContent{fmt::format("found the part '{}', expected one from byte {} of {}",
                                        text ? printable(*text) : "", from,
                                        size ? std::to_string(*size) : "an unknown number")};
-      begin = from;
-    } else if (from > 0) {
-      incomplete.restart();  // a server that does not know Range sends everything
+      return;
     }
+    if (from > 0) incomplete.restart();  // a server that does not know Range sends everything
     const std::string* length = head.find("content-length");
     const auto bytes = length ? parse_byte_count(*length) : std::nullopt;
-    if (size && bytes && begin + *bytes != *size)
-      throw WrongContent{fmt::format("found {} bytes, expected {}", begin + *bytes, *size)};
+    if (size && bytes && *bytes != *size)
+      throw WrongContent{fmt::format("found {} bytes, expected {}", *bytes, *size)};
   }
 
   // The snapshot and, last, the name of the revision: from here on others see the model.

@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <thread>
 
 #include "check/pull_test_hub.h"
@@ -142,6 +143,27 @@ TEST_F(PullTest, AProgramThatHoldsTheLockIsWaitedFor) {
   puller.join();
   EXPECT_EQ(hub.count("GET", "/storage/"), 0u);
   expect_right_files();
+}
+
+// filelock removes a lock's file while others wait with it open: whoever gets the lock of a file without a
+// name must not believe it.
+TEST_F(PullTest, ALockWhoseFileWasRemovedIsNone) {
+  std::atomic<int> holders{0}, most{0}, turns{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      while (turns < 500) {
+        const auto lock = CacheLock::try_lock(folder / "locks/x.lock", CacheLock::Kind::kExclusive);
+        if (!lock) continue;
+        most = std::max<int>(most, ++holders);
+        std::this_thread::yield();
+        --holders;
+        ++turns;
+        fs::remove(folder / "locks/x.lock");  // while it is held still, as filelock does
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(most, 1);
 }
 
 TEST_F(PullTest, CopiesWhereLinksAreNotWanted) {
