@@ -62,6 +62,20 @@ TEST(Tag, OptionsThatMakeNoSenseAreRefused) {
                [&] { tagger.tag("the cat", {.aggregation = Aggregation::kSimple, .stride = 22}); });
 }
 
+TEST(Tag, APieceGoesOnWithAWordWhenItIsLongerThanItsText) {  // in characters: an accent is no difference
+  const auto tokenizer = Tokenizer::from_vocabulary("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ncafe\n##s\n", "toy");
+  const std::string text = "Caf\u00e9s \u4f60";
+  const Encoding e = tokenizer->encode(text, {.with_offsets = true});
+  ASSERT_EQ(e.ids.size(), 5u);
+  const std::vector<float> scores(5, 1.0f);
+  const auto tokens = scored_tokens(*tokenizer, 1, e, text, scores);
+  ASSERT_EQ(tokens.size(), 3u);
+  EXPECT_FALSE(tokens[0].is_subword);
+  EXPECT_TRUE(tokens[1].is_subword);
+  EXPECT_FALSE(tokens[2].is_subword);
+  EXPECT_EQ(tokens[2].word, "\u4f60");  // an unknown token is shown as its text
+}
+
 TEST(Tag, OfOverlappingSpansTheLongerThenTheSurerStays) {
   const auto span = [](std::uint32_t begin, std::uint32_t end, float score) {
     return TaggedSpan{.label = "X", .score = score, .begin = begin, .end = end};
