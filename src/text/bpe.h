@@ -62,7 +62,6 @@ class Bpe final : public TokenModel {
 
   TokenTable ids_, raw_;  // by text; by raw bytes, for ignore_merges
   std::vector<Merge> table_;
-  std::size_t merges_ = 0;
   int shift_ = 60;
   BpeOptions options_;
   std::int32_t unknown_ = -1;
