@@ -12,7 +12,7 @@ set(text base formats)
 set(models base tensor formats kernels ops nn text)
 set(tasks base tensor formats kernels ops nn text)
 set(api base tensor formats kernels nn text tasks)
-set(check base tensor formats kernels ops nn text)
+set(check base tensor formats kernels ops nn text tasks)
 set(apps base tensor formats kernels nn text tasks)
 
 set(wrong 0)

@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::answer([] {
     const Checkpoint c = Checkpoint::open(ModelFolder::find(folder.path().string()));
     for (const std::string& name : c.names()) {
-      const SafetensorsEntry* e = c.find_entry(name);
+      const TensorInfo* e = c.find_info(name);
       fuzz::require(e != nullptr && c.find(name) != nullptr && c.find(name)->shape() == e->shape,
                     "a name has its tensor");
       fuzz::require(c.file_of(name).parent_path() == folder.path(), "shards lie in the folder");

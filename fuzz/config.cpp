@@ -1,7 +1,7 @@
-// JSON as such, and as a configuration of BERT.
+// JSON as such, and as a configuration of an encoder.
 #include "base/json.h"
 #include "fuzz/fuzz.h"
-#include "models/bert/bert.h"
+#include "models/bert/encoder_names.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lyceum;
@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                   "what is written can be read again and is the same");
   });
   fuzz::answer([&] {
-    const BertConfig c = bert_config(text, "input");
+    const EncoderConfig c = encoder_config(text, "input", {});
     fuzz::require(c.width >= 1 && c.heads >= 1 && c.width % c.heads == 0, "heads divide the width");
     fuzz::require(
         c.vocabulary >= 1 && c.max_positions >= 1 && c.types >= 1 && c.inner_width >= 1 && c.layers >= 0,

@@ -1,6 +1,9 @@
-// Any bytes as a text, through BERT's tokenizer: the first byte chooses the options.
+// Any bytes as a text, through BERT's tokenizer and byte-level BPE: the first byte chooses the options.
+#include "base/json.h"
+#include "base/utf8.h"
 #include "check/tiny_bert.h"
 #include "fuzz/encoding_checks.h"
+#include "text/byte_level.h"
 
 namespace {
 
@@ -38,6 +41,31 @@ std::string vocabulary() {
   return lines;
 }
 
+std::shared_ptr<const lyceum::Tokenizer> byte_level(const char* more) {
+  using namespace lyceum;
+  Json json = parse_json(more, "fixed"), vocabulary;
+  for (int byte = 0; byte < 256; ++byte) {
+    std::string symbol;
+    append_utf8(symbol, byte_character(static_cast<unsigned char>(byte)));
+    vocabulary[symbol] = byte;
+  }
+  int id = 256;
+  Json merges;
+  for (const auto& [left, right] : {std::pair("t", "h"),
+                                    {"th", "e"},
+                                    {"\xC4\xA0", "the"},
+                                    {"\xC3\x83", "\xC2\xA9"},
+                                    {"\xC4\xA0", "\xC4\xA0"},
+                                    {"1", "2"}}) {
+    merges.push_back({left, right});
+    vocabulary[std::string(left) + right] = id++;
+  }
+  json["model"] = {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}};
+  json["added_tokens"] = {{{"id", id}, {"content", "<mask>"}, {"lstrip", true}, {"special", true}},
+                          {{"id", id + 1}, {"content", "new"}, {"normalized", true}}};
+  return Tokenizer::from_json(json.dump(), "fixed");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -49,9 +77,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                {.lowercase = (bits & 1) == 0,
                                                 .chinese_chars = (bits & 2) == 0,
                                                 .strip_accents = (bits & 4) == 0}));
+    all.push_back(byte_level(R"({"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false}})"));
+    all.push_back(byte_level(
+        R"({"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"ByteLevel"},"post_processor":{"type":"ByteLevel"}})"));
+    all.push_back(byte_level(
+        R"({"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false}]}})"));
+    all.push_back(byte_level(
+        R"json({"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated"},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}})json"));
     return all;
   }();
   if (size == 0) return 0;
-  fuzz::answer([&] { fuzz::check_encoding(*tokenizers[data[0] % 8], fuzz::text_of(data + 1, size - 1)); });
+  fuzz::answer([&] {
+    fuzz::check_encoding(*tokenizers[data[0] % tokenizers.size()], fuzz::text_of(data + 1, size - 1));
+  });
   return 0;
 }

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import struct
+import zipfile
 
 ROOT = pathlib.Path(__file__).parent / "seeds"
 
@@ -89,6 +90,30 @@ seed("tokenizer_json", "doubling", json.dumps({**TOKENIZER, "normalizer": {"type
     {"type": "Replace", "pattern": {"String": "l"}, "content": "l" * 10}] * 9}}) + TEXT)
 seed("tokenizer_json", "sparse", json.dumps({**TOKENIZER, "model": {"type": "WordLevel", "vocab": {"a": 16000000}}}) + TEXT)
 
+PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+BPE = {"added_tokens": [{"id": 9, "content": "<mask>", "special": True, "lstrip": True}, {"id": 10, "content": "lo", "normalized": True}], "pre_tokenizer": {"type": "ByteLevel"}, "post_processor": {"type": "ByteLevel"}, "decoder": {"type": "ByteLevel"},
+       "model": {"type": "BPE", "vocab": {t: i for i, t in enumerate(["H", "e", "l", "o", "ll", "llo", "\u0120", "w", "d"])}, "merges": ["l l", "ll o"], "unk_token": "d", "fuse_unk": True}}
+SPACES = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first"}
+def bpe(name, model=None, **parts): seed("tokenizer_json", "bpe_" + name, json.dumps({**BPE, **parts, "model": {**BPE["model"], **(model or {})}}) + TEXT)
+bpe("bytes")
+bpe("pairs", {"merges": [["l", "l"], ["ll", "o"]], "ignore_merges": True, "dropout": 0.1}, post_processor={"type": "RobertaProcessing", "sep": ["H", 0], "cls": ["e", 1]})
+bpe("fallback", {"byte_fallback": True, "vocab": {**BPE["model"]["vocab"], **{f"<0x{b:02X}>": 20 + b for b in range(256)}}}, pre_tokenizer=SPACES, decoder={"type": "Sequence", "decoders": [{"type": "ByteFallback"}, SPACES, {"type": "Fuse"}]})
+bpe("suffix", {"end_of_word_suffix": "o", "continuing_subword_prefix": "l", "merges": []}, pre_tokenizer={"type": "UnicodeScripts"}, decoder={"type": "BPEDecoder", "suffix": "o"})
+bpe("split", pre_tokenizer={"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "MergedWithNext", "invert": True}, {"type": "FixedLength", "length": 2}, {"type": "ByteLevel", "use_regex": False}]},
+    normalizer={"type": "Sequence", "normalizers": [{"type": "Nmt"}, {"type": "Replace", "pattern": {"Regex": "(?=l)|o+"}, "content": "e"}]}, decoder={"type": "CTC"})
+bpe("charsmap", normalizer={"type": "Precompiled", "precompiled_charsmap": "EAAAAAAEAAAAAQAAAAEAAAABAABhAA=="})
+bpe("exponential", pre_tokenizer={"type": "Split", "pattern": {"Regex": "(l+)+[ab]|(e|ee)+d"}, "behavior": "Isolated"})
+bpe("negative", {"vocab": {"a": -1}})
+bpe("unknown_merge", {"merges": ["l x"]})
+
+FILES = json.dumps(BPE["model"]["vocab"])
+seed("bpe_files", "good", FILES + "\0#version: 0.2\nl l\nll o\n\0Hello, w\u00f6rld")
+seed("bpe_files", "spaces", FILES + "\0l  l\n\0llo")
+seed("bpe_files", "no_growth", json.dumps({"l": 0, "##": 1, "##l": 2, "ll": 3}) + "\0l ##\nl ##l\n\0lll")
+seed("bpe_files", "holes", '{"a":0,"b":16777215}\0\0ab')
+for i, pattern in enumerate([PATTERN, PATTERN.replace("'s", "(?i:'s)"), "(a+)+b", "(?=[A-Z])|\\b", "[a-z&&[^b]]+$|^\\h{1,3}", "\\p{^L}|[[:punct:]]|\\u3042", "(?<n>a)\\k<n>|\\1", "(?<!a)b++|\\R|\\G.", "[", "(?m-i:.)"]):
+    seed("pattern", f"pattern_{i}", pattern + "\0Hello, world's aaaa 12\u00e9\u4e2d\n\tB\u0301 \u3042  x")
+
 seed("vocabulary", "bert", "\n".join(VOCAB) + "\n")
 seed("vocabulary", "crlf", "\r\n".join(VOCAB))
 seed("vocabulary", "twice", "[UNK]\n[CLS]\n[SEP]\na\na\n")
@@ -99,6 +124,9 @@ for i, text in enumerate(["The cat plays, unplayed!", "caf\u00e9 cafe\u0301 \u00
                           "a\u0327\u0301\u0323 q\u0307\u0323 \uac00 \u1100\u1161\u11a8", "\u0000\u0001\u0002\u007f\u00ad\u200b\u2028\ufeff\t\n\r ", "q" * 120,
                           "\U0001f600 \U0001f468\u200d\U0001f469 \ufffd", "0123 don't x-y \u201cquoted\u201d"]):
     seed("encode", f"text_{i}", bytes([i % 8]) + text.encode())
+for i in range(8, 12):
+    for j, text in enumerate(["the  THE 12345's \u00e9e\u0301 <mask>new", "\u4e2d\u6587 \t\n\r\n x'LL'\u017f \U0001f600"]):
+        seed("encode", f"bytes_{i}_{j}", bytes([i]) + text.encode())
 seed("encode", "invalid", b"\x00the \xff\xfe cat \xed\xa0\x80 \xf0\x9f\x98")
 
 seed("utf8", "valid", "plain, \u00e9, \u20ac, \U0001f600, \U0010ffff, \u0000")
@@ -146,6 +174,25 @@ seed("search_index", "version", patches((63, 9)))
 seed("search_index", "cut", patches((0xFFFFF0, 0)))
 seed("search_index", "pages", patches((4096, 0xFF), (8192, 0), (12288, 0x0D), (16384, 0x0A), (20480, 0xFF)))
 
+GOLDEN = pathlib.Path(__file__).parent.parent / "src/formats/golden"
+for name in ("views", "fairseq", "script", "legacy"):
+    seed("torch_zip", name, (GOLDEN / f"{name}.pt").read_bytes())
+module = (GOLDEN / "module_protocol_4.pt").read_bytes()
+seed("torch_zip", "module", module)
+seed("torch_zip", "cut", module[:-30])
+seed("torch_zip", "twice", module.replace(b"archive/data/1", b"archive/data/0"))
+seed("torch_zip", "path", module.replace(b"archive/version", b"archive/../sion"))
+for name in ("module_protocol_2", "module_protocol_5", "lightning", "fairseq", "whole_module", "sparse"):
+    with zipfile.ZipFile(GOLDEN / f"{name}.pt") as archive:
+        seed("pickle", name, archive.read(f"{name}/data.pkl" if f"{name}/data.pkl" in archive.namelist() else "archive/data.pkl"))
+seed("pickle", "system", b"\x80\x02cposix\nsystem\nX\x02\x00\x00\x00id\x85R.")
+seed("pickle", "state", b"\x80\x02cevil\nClass\n)\x81}X\x01\x00\x00\x00aNsb.")
+seed("pickle", "itself", b"\x80\x02]q\x00h\x00a.")
+seed("pickle", "doubling", b"\x80\x02(]q\x00" + b"".join(bytes([93, 113, i, 40, 104, i - 1, 104, i - 1, 101]) for i in range(1, 40)) + b"t.")
+seed("pickle", "deep", b"\x80\x02" + b"(" * 500 + b"t" * 500 + b".")
+seed("pickle", "lengths", b"\x80\x04(K\x01J\xff\xff\xff\xffM\x01\x02\x8a\x01\xff\x8b\x02\x00\x00\x00\x01\x02G?\xf0\0\0\0\0\0\0\x8c\x01aC\x01b\x8f(K\x01\x90(K\x02\x91t.")
+seed("pickle", "huge", b"\x80\x04\x8d" + b"\xff" * 8 + b".")
+seed("pickle", "text_protocol", b"(lp0\nI1\na.")
 INFO = {"id": "org/name", "sha": "0123456789abcdef0123456789abcdef01234567", "private": False, "siblings": [
     {"rfilename": n} for n in ["README.md", "config.json", "model.safetensors.index.json", "model-00001-of-00002.safetensors",
                                "model-00002-of-00002.safetensors", "1_Pooling/config.json", "vocab.txt"]]}

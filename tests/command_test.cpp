@@ -12,6 +12,7 @@
 #include "check/run_command.h"
 #include "check/temporary_folder.h"
 #include "check/tiny_bert.h"
+#include "check/torch_archive.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
 
@@ -25,9 +26,9 @@ using check::write_file;
 using check::write_tiny_bert;
 using nlohmann::json;
 
-const char* const kVerbs[] = {"embed",      "index",   "search", "eval",       "tokenize",
-                              "detokenize", "forward", "bench",  "pull",       "list",
-                              "show",       "remove",  "doctor", "completion", "man"};
+const char* const kVerbs[] = {"embed",  "rerank", "index",    "search",     "fill",    "classify",   "tag",
+                              "answer", "eval",   "tokenize", "detokenize", "forward", "convert",    "pull",
+                              "remove", "bench",  "list",     "show",       "doctor",  "completion", "man"};
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -155,6 +156,26 @@ TEST_F(Command, TextsComeFromArgumentsFilesStandardInputAndJsonLines) {
 
 // sentence-transformers embeds the empty text (its special tokens), and white space at both ends is nothing
 // to the tokenizer.
+TEST_F(Command, DtypeChoosesTheProductsAndAnotherNameIsUnsupported) {
+  const auto first = [&](const std::string& dtype) {
+    return objects(run({"embed", model(), "old music", "--json", "--dtype", dtype}))[0]["embedding"]
+        .get<std::vector<double>>();
+  };
+  const std::vector<double> exact = first("f32");
+  EXPECT_EQ(
+      objects(run({"embed", model(), "old music", "--json"}))[0]["embedding"].get<std::vector<double>>(),
+      exact);
+  for (const char* dtype : {"bf16", "int8"}) {
+    const std::vector<double> narrow = first(dtype);
+    ASSERT_EQ(narrow.size(), exact.size());
+    EXPECT_NE(narrow, exact) << dtype;
+    double dot = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) dot += narrow[i] * exact[i];
+    EXPECT_GT(dot, 0.99) << dtype;  // of two vectors of length 1
+  }
+  expect_failure(run({"embed", model(), "a", "--dtype", "int3"}), 3, "expected f32, bf16 or int8");
+}
+
 TEST_F(Command, AnEmptyLineIsATextOfItsOwn) {
   const auto rows = objects(run({"embed", model(), "-", "--json"}, "the cat\n\n  the cat \n \n"));
   ASSERT_EQ(rows.size(), 4u);
@@ -419,6 +440,36 @@ TEST_F(Command, TensorsThatAreNotNeededAreNamedOrRefused) {
   EXPECT_TRUE(contains(run({"embed", model(), "cat", "--verbose"}).err, "leftover.weight"));
   expect_failure(run({"embed", model(), "cat", "--strict"}), 1, "leftover.weight");
   EXPECT_TRUE(contains(run({"show", model()}).out, "leftover.weight"));
+}
+
+// ---- convert
+
+TEST_F(Command, FilesOfTorchAreShownAndConverted) {
+  check::write_tiny_bert(t / "plain");
+  const std::string plain = (t / "plain").string();
+  check::write_file(t / "bin/pytorch_model.bin", check::torch_file_of(check::tiny_bert_tensors()));
+  for (const char* name : {"config.json", "vocab.txt", "tokenizer_config.json"})
+    fs::copy_file(t / "plain" / name, t / "bin" / name);
+  const std::string bin = (t / "bin").string(), out = (t / "converted").string();
+  const json shown = objects(run({"show", bin, "--tensors", "--json"})).at(0),
+             expected = objects(run({"show", plain, "--tensors", "--json"})).at(0);
+  EXPECT_EQ(shown["file_bytes"], expected["file_bytes"]);
+  ASSERT_EQ(shown["tensors"].size(), expected["tensors"].size());
+  EXPECT_EQ(shown["tensors"][0]["file"], "pytorch_model.bin");
+  EXPECT_EQ(shown["tensors"][0]["shape"], expected["tensors"][0]["shape"]);
+  const std::string embedding = run({"embed", plain, "the cat", "--json"}).out;
+  EXPECT_EQ(run({"embed", bin, "the cat", "--json"}).out, embedding);
+  EXPECT_EQ(run({"embed", bin + "/pytorch_model.bin", "the cat", "--json"}).out, embedding);
+
+  const auto o = objects(run({"convert", bin, "--output", out, "--json"}));
+  ASSERT_EQ(o.size(), 1u);
+  EXPECT_EQ(o[0]["tensors"], expected["tensors"].size());
+  EXPECT_EQ(run({"embed", out, "the cat", "--json"}).out, embedding);
+  expect_failure(run({"convert", bin, "--output", out}), 1, "is there already");
+  expect_failure(run({"convert", bin, "--output", out, "--force", "--dtype", "int7"}), 3, "f32, bf16 or f16");
+  expect_failure(run({"convert", bin}), 2, "--output");
+  EXPECT_EQ(run({"convert", bin, "--output", out, "--force", "--dtype", "bf16"}).status, 0);
+  EXPECT_TRUE(contains(read_text(t / "converted/config.json"), "bfloat16"));
 }
 
 // ---- index, search

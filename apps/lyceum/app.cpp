@@ -19,18 +19,23 @@
 
 namespace lyceum::app {
 
-std::shared_ptr<Common> add_common(Verb& verb, const std::string& example) {
+std::shared_ptr<Common> add_common(Verb& verb, const std::string& example, const std::string& dtype) {
   auto common = std::make_shared<Common>();
   verb.option("--threads", common->threads, "Threads (default: what affinity and the cgroup allow)")
       .range(1, 1024);
   verb.option("--seed", common->seed, "Seed of everything random");
-  verb.option("--dtype", common->dtype, "Number format of the computation: f32");
+  verb.option("--dtype", common->dtype, dtype);
   verb.flag("--quiet,-q", common->quiet, "No progress and no messages but errors");
   verb.flag("--verbose,-v", common->verbose, "More messages");
   verb.flag("--json", common->json, "One JSON object a line");
   verb.flag("--strict", common->strict, "Refuse what would otherwise be repaired or left out");
   verb.example(example);
   return common;
+}
+
+std::optional<Compute> compute_of(const Common& common) {
+  if (common.dtype.empty()) return std::nullopt;
+  return compute_from_name(common.dtype);
 }
 
 Option add_model(Verb& verb, const std::string& names, std::string& model, const std::string& what,
@@ -43,7 +48,7 @@ void apply(const Common& common) {
   set_thread_count(common.threads);
   set_log_level(common.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   if (common.quiet) set_log_sink({});
-  if (common.dtype != "f32") fail(Errc::kUnsupported, "--dtype: found '{}', expected f32", common.dtype);
+  compute_of(common);  // a wrong name is an error of every verb
 }
 
 void print_line(std::string_view text) {
@@ -102,8 +107,18 @@ void add_input(Verb& verb, InputOptions& options, const std::string& what) {
   verb.option("--field", options.field, "The field of a .jsonl file that holds the text").show_default();
 }
 
+void add_pairs(Verb& verb, InputOptions& options, bool& pairs, const std::string& second) {
+  verb.flag("--pairs", pairs,
+            "Two columns with a tab between them are a pair, or two fields of a .jsonl file");
+  verb.option(second, options.second_field, "The field of a .jsonl file that holds the second text")
+      .show_default();
+}
+
 LineReader::LineReader(const InputOptions& options, const Common& common)
-    : texts_(options.texts), strict_(common.strict), field_(options.field) {
+    : texts_(options.texts),
+      strict_(common.strict),
+      field_(options.field),
+      second_field_(options.second_field) {
   std::string file = options.file;
   if (file.empty() && texts_.size() == 1 && texts_[0] == "-") {
     file = "-";
@@ -162,7 +177,9 @@ double LineReader::share() const {
   return bytes_ > 0 ? std::min(1.0, static_cast<double>(bytes_read_) / static_cast<double>(bytes_)) : -1;
 }
 
-bool LineReader::next(std::string& line) {
+std::string LineReader::where() const { return fmt::format("{}: line {}", name_, lines_); }
+
+bool LineReader::read_valid(std::string& line) {
   do {
     if (!read(line)) return false;
     ++lines_;
@@ -170,21 +187,57 @@ bool LineReader::next(std::string& line) {
   std::string whole;
   if (keeps_bytes_ && !jsonl_ && !is_utf8(line)) whole = line;
   if (const std::size_t bad = repair_utf8(line); bad > 0) {
-    if (strict_) fail(Errc::kData, "{}: line {} is not UTF-8", name_, lines_);
+    if (strict_) fail(Errc::kData, "{} is not UTF-8", where());
     repaired_ += static_cast<std::int64_t>(bad);
     if (!whole.empty()) line = std::move(whole);
   }
+  return true;
+}
+
+bool LineReader::next(std::string& line) {
+  if (!read_valid(line)) return false;
   if (jsonl_) {
-    const std::string where = fmt::format("{}: line {}", name_, lines_);
-    const Json object = parse_json(line, where);
-    line = JsonFields(object, where).text(field_);
+    const Json object = parse_json(line, where());
+    line = JsonFields(object, where()).text(field_);
   }
+  return true;
+}
+
+bool LineReader::next(TextPair& pair) {
+  std::string line;
+  if (!read_valid(line)) return false;
+  if (jsonl_) {
+    const Json object = parse_json(line, where());
+    const JsonFields f(object, where());
+    pair = {f.text(field_), f.text(second_field_)};
+    return true;
+  }
+  const std::size_t tab = line.find('\t');
+  if (tab == std::string::npos)
+    fail(Errc::kData, "{}: found no tab, expected two columns with one between them", where());
+  pair = {line.substr(0, tab), line.substr(tab + 1)};
   return true;
 }
 
 void LineReader::report() const {
   if (repaired_ > 0)
     log(LogLevel::kWarning, "{}: {} invalid UTF-8 sequences were replaced by U+FFFD", name_, repaired_);
+}
+
+void CutTexts::add(bool truncated, std::int64_t max_tokens) {
+  ++texts;
+  cut += truncated;
+  if (truncated && refuse)
+    fail(Errc::kData, "text {} has more than {} tokens. Fix: cut it, or leave out --no-truncate", texts,
+         max_tokens);
+}
+
+void CutTexts::report(std::int64_t max_tokens) const {
+  if (cut > 0) log(LogLevel::kWarning, "{} of {} texts were cut to {} tokens", cut, texts, max_tokens);
+}
+
+void add_no_truncate(Verb& verb, CutTexts& cuts) {
+  verb.flag("--no-truncate", cuts.refuse, "A text that is too long is an error");
 }
 
 Progress::Progress(std::string what, std::int64_t total, const Common& common, Unit unit)

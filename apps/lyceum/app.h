@@ -8,25 +8,31 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "apps/lyceum/options.h"
 #include "formats/model_folder.h"
+#include "nn/model.h"
 
 namespace lyceum::app {
 
 struct Common {
   int threads = 0;
   std::uint64_t seed = 0;
-  std::string dtype = "f32";
+  std::string dtype;  // "": as the files are
   bool quiet = false, verbose = false, json = false, strict = false, pull = false;
 };
 
-// Every verb has the same options under the same names; `example` stands at the end of its help.
-std::shared_ptr<Common> add_common(Verb& verb, const std::string& example);
+// Every verb has the same options under the same names; `example` stands at the end of its help. `dtype` says
+// what the number format is of.
+std::shared_ptr<Common> add_common(
+    Verb& verb, const std::string& example,
+    const std::string& dtype = "Number format of the products: f32, bf16 or int8");
 // The MODEL of a verb, and --pull: to fetch it when it is not here.
 Option add_model(Verb& verb, const std::string& names, std::string& model, const std::string& what,
                  const std::shared_ptr<Common>& common);
@@ -34,6 +40,8 @@ Option add_model(Verb& verb, const std::string& names, std::string& model, const
 ModelFolder find_model(const std::string& model, const Common& common);
 // Threads, messages, number format. Called first by every verb.
 void apply(const Common& common);
+// What --dtype says; none: as the files are.
+std::optional<Compute> compute_of(const Common& common);
 
 // One JSON object on a line of standard output. Invalid UTF-8 cannot occur: texts are repaired on input.
 void print_json(const nlohmann::ordered_json& value);
@@ -54,14 +62,19 @@ void report_unused(const std::vector<std::string>& names, const Common& common);
 // line. Lines end with LF or CRLF; invalid UTF-8 is repaired and counted, or refused with --strict.
 struct InputOptions {
   std::vector<std::string> texts;
-  std::string file, field = "text";
+  std::string file, field = "text", second_field;
 };
+using TextPair = std::pair<std::string, std::string>;
 void add_input(Verb& verb, InputOptions& options, const std::string& what);
+// --pairs, and `second`, the option that names the second field of a .jsonl file.
+void add_pairs(Verb& verb, InputOptions& options, bool& pairs, const std::string& second);
 
 class LineReader {
  public:
   LineReader(const InputOptions& options, const Common& common);
   bool next(std::string& line);
+  // Two columns with a tab between them, or two fields of a .jsonl file.
+  bool next(TextPair& pair);
   // From now on lines keep their invalid bytes (but still count them), for verbs that speak of places in the
   // original line.
   void keep_bytes() noexcept { keeps_bytes_ = true; }
@@ -73,13 +86,24 @@ class LineReader {
 
  private:
   bool read(std::string& line);
+  bool read_valid(std::string& line);
+  std::string where() const;
   std::vector<std::string> texts_;
   std::size_t index_ = 0;
   std::ifstream file_;
   bool from_stream_ = false, from_stdin_ = false, jsonl_ = false, strict_, keeps_bytes_ = false;
-  std::string name_, field_;
+  std::string name_, field_, second_field_;
   std::int64_t lines_ = 0, repaired_ = 0, bytes_ = 0, bytes_read_ = 0;
 };
+
+// Texts that were longer than the model takes.
+struct CutTexts {
+  bool refuse = false;  // --no-truncate
+  std::int64_t texts = 0, cut = 0;
+  void add(bool truncated, std::int64_t max_tokens);  // Errc::kData for one that is cut and must not be
+  void report(std::int64_t max_tokens) const;
+};
+void add_no_truncate(Verb& verb, CutTexts& cuts);
 
 // A bar with rate and remaining time on a terminal, a line now and then elsewhere; nothing with --quiet.
 class Progress {
@@ -108,6 +132,7 @@ void add_show(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_detokenize(CLI::App& app);
 void add_forward(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_doctor(CLI::App& app);
@@ -116,6 +141,11 @@ void add_search(CLI::App& app);
 void add_completion(CLI::App& app);
 void add_man(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_fill(CLI::App& app);
+void add_classify(CLI::App& app);
+void add_tag(CLI::App& app);
+void add_answer(CLI::App& app);
+void add_rerank(CLI::App& app);
 void add_pull(CLI::App& app);
 void add_remove(CLI::App& app);
 

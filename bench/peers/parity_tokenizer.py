@@ -6,12 +6,13 @@ vocabulary (vocab.txt, cased, accents kept or stripped, added tokens, settings i
 usage: parity_tokenizer.py LYCEUM MODEL [FILE ...] [--lines N] [--every N] [--only FOLDER]        needs: transformers
 FILE: text or .jsonl, plain or .zst. Besides, lines are made: every code point between letters, many scripts, hostile characters,
 special tokens in the text, long words, bytes that are no UTF-8. --every 4 takes every fourth line, --only the folders whose names hold a text.
+With --bpe DIR (the folder that holds gpt2-bpe and rwkv) the folders are those of bpe_folders.py instead, and MODEL is not read.
 """
 import argparse, codecs, json, os, random, shutil, subprocess, sys, tempfile
 import transformers as tf
 
 p = argparse.ArgumentParser()
-p.add_argument("lyceum"); p.add_argument("model"); p.add_argument("files", nargs="*"); p.add_argument("--lines", type=int, default=4000); p.add_argument("--only", default=""); p.add_argument("--every", type=int, default=1)
+p.add_argument("lyceum"); p.add_argument("model"); p.add_argument("files", nargs="*"); p.add_argument("--lines", type=int, default=4000); p.add_argument("--only", default=""); p.add_argument("--every", type=int, default=1); p.add_argument("--bpe")
 a = p.parse_args()
 tf.logging.set_verbosity_error()
 r = random.Random(1)
@@ -35,7 +36,7 @@ BLOCKS = [(0x20, 0x7F), (0xA0, 0x250), (0x250, 0x370), (0x370, 0x530), (0x530, 0
 SPECIAL = ["[MASK]", "[CLS]", "[SEP]", "[UNK]", "[PAD]", " [MASK] ", "[mask]", "[ MASK ]", "[MASK", "[[MASK]]", "x[SEP]y", "##ing", "##", "# #s", "\u0130", "\u03a3\u03c3\u03c2", "\u00ad", "\ufffd", "\u200d", "\u200b",
            "\ufeff", "e\u0301", "e\u0327\u0301", "\u1e9e", "a" * 99, "a" * 100, "a" * 101, "\u00e9" * 100, "1" * 250, "\u0958", "\u212b", "\ufb01", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u2764\ufe0f",
            "\U0001f1e9\U0001f1ea", "1\ufe0f\u20e3", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\r", "\x1c", "\x00", "don't", "U.S.A.", "\u201cq\u201d", "\u4f60\u597d", "\uff21\uff22", "<new>", " <new> ", "<New>",
-           "word", "swords", "word.", " left", "right  ", "NORM\u00c9", "norm\u00e9", "norme"]
+           "<mask>", " <mask> ", "<|endoftext|>", "<s>", "</s>", "\u2581", "``", "''", "'S", "'\u017f", "'LL", "12345", "\u0120", "a\u0301", "\u2460", "\uff21", "word", "swords", "word.", " left", "right  ", "NORM\u00c9", "norm\u00e9", "norme"]
 
 
 def made(n, blocks):
@@ -92,41 +93,50 @@ for line in lines:
     texts.append(text); starts.append(begin)
 
 # ---- folders
-source = json.load(open(os.path.join(a.model, "tokenizer.json")))
-words = [w for w, _ in sorted(source["model"]["vocab"].items(), key=lambda x: x[1])]
-cased = words + sorted({w.capitalize() for w in words[2000:9000] if w.isalpha()} - set(words)) + sorted({w.upper() for w in words[1000:4000] if w.isalpha() and len(w) > 1} - set(words) - {w.capitalize() for w in words})
-cased += [c for c in "\u00e9\u00c9\u00fc\u00dc\u0130\u1e9e\u03a3\u03c2" if c not in cased] + ["##" + c for c in "\u00e9\u00c9\u00fc\u00dc\u03c2AEIOU\u0301\u0308" if "##" + c not in cased]
-BERT = {"model_type": "bert", "architectures": ["BertModel"]}
-
-
-def changed(**normalizer):
-    t = json.loads(json.dumps(source)); t["normalizer"].update(normalizer); t["model"]["vocab"] = {w: i for i, w in enumerate(cased)}
-    return t
-
-
 def added(content, **flags):
     return {"content": content, "lstrip": False, "rstrip": False, "single_word": False, "normalized": False, "special": False, **flags}
 
 
-plain = "\n".join(words) + "\n"
-both = "\n".join(cased) + "\n"
-more = {str(i): added(c, special=True) for i, c in ((0, "[PAD]"), (100, "[UNK]"), (101, "[CLS]"), (102, "[SEP]"))}
-more["103"] = added("[MASK]", special=True, lstrip=True)
-more.update({str(len(words) + i): added(c, **f) for i, (c, f) in enumerate([("<new>", {}), ("word", {"single_word": True}), ("left", {"lstrip": True}), ("right", {"rstrip": True}), ("NORM\u00c9", {"normalized": True})])})
-FOLDERS = {
-    "the model's own": None,
-    "vocab.txt": {"vocab.txt": plain, "config.json": BERT},
-    "vocab.txt, cased": {"vocab.txt": both, "config.json": BERT, "tokenizer_config.json": {"do_lower_case": False}},
-    "vocab.txt, cased, accents go": {"vocab.txt": both, "config.json": BERT, "tokenizer_config.json": {"do_lower_case": False, "strip_accents": True}},
-    "vocab.txt, lower, accents stay": {"vocab.txt": both, "config.json": BERT, "tokenizer_config.json": {"do_lower_case": True, "strip_accents": False}},
-    "vocab.txt, no Chinese splitting": {"vocab.txt": plain, "config.json": BERT, "tokenizer_config.json": {"tokenize_chinese_chars": False}},
-    "vocab.txt, added tokens": {"vocab.txt": plain, "config.json": BERT, "tokenizer_config.json": {"added_tokens_decoder": more, "clean_up_tokenization_spaces": True}},
-    "vocab.txt, CRLF, spaces, repeats": {"vocab.txt": plain.replace("\n", " \t\r\n") + "the\nof\n", "config.json": BERT},
-    "tokenizer.json, config says cased": {"tokenizer.json": changed(), "config.json": BERT, "tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "do_lower_case": False}},
-    "tokenizer.json alone, cased": {"tokenizer.json": changed(lowercase=False)},
-    "tokenizer.json alone, odd": {"tokenizer.json": changed(lowercase=False, strip_accents=True, clean_text=False, handle_chinese_chars=False)},
-    "tokenizer.json, general class": {"tokenizer.json": changed(strip_accents=False), "config.json": BERT, "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": False}},
-}
+def bert_folders():
+    source = json.load(open(os.path.join(a.model, "tokenizer.json")))
+    words = [w for w, _ in sorted(source["model"]["vocab"].items(), key=lambda x: x[1])]
+    cased = words + sorted({w.capitalize() for w in words[2000:9000] if w.isalpha()} - set(words)) + sorted({w.upper() for w in words[1000:4000] if w.isalpha() and len(w) > 1} - set(words) - {w.capitalize() for w in words})
+    cased += [c for c in "\u00e9\u00c9\u00fc\u00dc\u0130\u1e9e\u03a3\u03c2" if c not in cased] + ["##" + c for c in "\u00e9\u00c9\u00fc\u00dc\u03c2AEIOU\u0301\u0308" if "##" + c not in cased]
+    BERT = {"model_type": "bert", "architectures": ["BertModel"]}
+
+
+    def changed(**normalizer):
+        t = json.loads(json.dumps(source)); t["normalizer"].update(normalizer); t["model"]["vocab"] = {w: i for i, w in enumerate(cased)}
+        return t
+
+
+    plain = "\n".join(words) + "\n"
+    both = "\n".join(cased) + "\n"
+    more = {str(i): added(c, special=True) for i, c in ((0, "[PAD]"), (100, "[UNK]"), (101, "[CLS]"), (102, "[SEP]"))}
+    more["103"] = added("[MASK]", special=True, lstrip=True)
+    more.update({str(len(words) + i): added(c, **f) for i, (c, f) in enumerate([("<new>", {}), ("word", {"single_word": True}), ("left", {"lstrip": True}), ("right", {"rstrip": True}), ("NORM\u00c9", {"normalized": True})])})
+    return {
+        "the model's own": None,
+        "vocab.txt": {"vocab.txt": plain, "config.json": BERT},
+        "vocab.txt, cased": {"vocab.txt": both, "config.json": BERT, "tokenizer_config.json": {"do_lower_case": False}},
+        "vocab.txt, cased, accents go": {"vocab.txt": both, "config.json": BERT, "tokenizer_config.json": {"do_lower_case": False, "strip_accents": True}},
+        "vocab.txt, lower, accents stay": {"vocab.txt": both, "config.json": BERT, "tokenizer_config.json": {"do_lower_case": True, "strip_accents": False}},
+        "vocab.txt, no Chinese splitting": {"vocab.txt": plain, "config.json": BERT, "tokenizer_config.json": {"tokenize_chinese_chars": False}},
+        "vocab.txt, added tokens": {"vocab.txt": plain, "config.json": BERT, "tokenizer_config.json": {"added_tokens_decoder": more, "clean_up_tokenization_spaces": True}},
+        "vocab.txt, CRLF, spaces, repeats": {"vocab.txt": plain.replace("\n", " \t\r\n") + "the\nof\n", "config.json": BERT},
+        "tokenizer.json, config says cased": {"tokenizer.json": changed(), "config.json": BERT, "tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "do_lower_case": False}},
+        "tokenizer.json alone, cased": {"tokenizer.json": changed(lowercase=False)},
+        "tokenizer.json alone, odd": {"tokenizer.json": changed(lowercase=False, strip_accents=True, clean_text=False, handle_chinese_chars=False)},
+        "tokenizer.json, general class": {"tokenizer.json": changed(strip_accents=False), "config.json": BERT, "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": False}},
+    }
+
+
+if a.bpe:
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import bpe_folders
+    FOLDERS = bpe_folders.folders(a.bpe, [t for t in texts[:: max(1, len(texts) // 6000)]])
+else:
+    FOLDERS = bert_folders()
 
 
 def run(verb, folder, data, *options):
@@ -146,7 +156,7 @@ def check(folder_name, what, got, e, begins, show):
     tokens = reference.convert_ids_to_tokens(e.ids)  # e.tokens has the white space that lstrip and rstrip take along
     if got["ids"] == e.ids and got["offsets"] == want and got["tokens"] == tokens: return 0
     wrong += 1
-    if wrong <= 12: print(f"  {folder_name}, {what}: {show!r:.300}\n    got  {list(zip(got['tokens'], got['offsets']))[:30]}\n    want {list(zip(tokens, want))[:30]}")
+    if wrong <= 12: first = next((k for k, (x, y) in enumerate(zip(zip(got["tokens"], got["offsets"]), zip(tokens, want))) if x[0] != y[0] or x[1] != y[1]), 0); print(f"  {folder_name}, {what}: from {first}: {show!r:.300}\n    got  {list(zip(got['tokens'], got['offsets']))[max(0, first - 2):first + 8]}\n    want {list(zip(tokens, want))[max(0, first - 2):first + 8]}")
     return 1
 
 
@@ -160,6 +170,7 @@ for name, files in FOLDERS.items():
             folder = d
             for file, content in files.items(): open(os.path.join(d, file), "w", encoding="utf-8", newline="").write(content if isinstance(content, str) else json.dumps(content))
         reference = tf.AutoTokenizer.from_pretrained(folder)
+        size = len(reference)
         backend = reference._tokenizer; backend.no_padding(); backend.no_truncation()
         bad = [0] * 5
         encodings = backend.encode_batch(texts)
@@ -170,7 +181,7 @@ for name, files in FOLDERS.items():
         pairs = [i for i in some if "\t" not in texts[i] and lines[second[i]]]
         for i, g, e in zip(pairs, run("tokenize", folder, [lines[i] + b"\t" + lines[second[i]] for i in pairs], "--pairs"), backend.encode_batch([(texts[i], texts[second[i]]) for i in pairs])):
             bad[2] += check(name, "pairs", g, e, [starts[i], starts[second[i]]], (texts[i], texts[second[i]]))
-        ids = [encodings[i].ids for i in some] + [[r.choice([i for i in (r.randrange(len(words)),) if reference.convert_ids_to_tokens(i) is not None] or [100]) for _ in range(r.randint(1, 30))] for _ in range(2000)]
+        ids = [encodings[i].ids for i in some] + [[r.choice([i for i in (r.randrange(size),) if reference.convert_ids_to_tokens(i) is not None] or [7]) for _ in range(r.randint(1, 30))] for _ in range(2000)]
         rows = [" ".join(map(str, x)).encode() for x in ids]
         for column, options, skip in ((3, [], True), (4, ["--keep-special"], False)):
             for x, g in zip(ids, run("detokenize", folder, rows, *options)):
@@ -179,5 +190,5 @@ for name, files in FOLDERS.items():
                     bad[column] += 1; wrong += 1
                     if wrong <= 12: print(f"  {name}, decode: {x[:30]}\n    got  {g['text']!r:.300}\n    want {want!r:.300}")
         print(f"{name:34} {type(reference).__name__:18} {bad[0]:>12} {bad[1]:>8} {bad[2]:>7} {bad[3]:>8} {bad[4]:>7}", flush=True)
-print(f"{len(lines)} lines in {len(FOLDERS)} folders: " + ("all agree" if not wrong else f"{wrong} answers differ"))
+print(f"{len(lines)} lines in {sum(a.only in n for n in FOLDERS)} folders: " + ("all agree" if not wrong else f"{wrong} answers differ"))
 sys.exit(wrong > 0)

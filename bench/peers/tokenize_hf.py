@@ -15,7 +15,12 @@ os.environ["RAYON_NUM_THREADS"] = str(a.threads)
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
 from tokenizers import Tokenizer
 
-t = Tokenizer.from_file(os.path.join(a.model, "tokenizer.json"))
+file = os.path.join(a.model, "tokenizer.json")
+if os.path.exists(file):
+    t = Tokenizer.from_file(file)
+else:  # vocab.json and merges.txt
+    import transformers
+    t = transformers.AutoTokenizer.from_pretrained(a.model)._tokenizer
 t.no_padding()
 t.no_truncation()
 paragraphs = [x for x in open(a.text, encoding="utf-8", newline="").read().split("\n\n") if x]

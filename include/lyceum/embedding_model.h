@@ -16,14 +16,16 @@ struct EmbeddingOptions {
   std::string prompt_name;            // one of the model's prompts; empty: its default
   std::optional<std::string> prompt;  // a text of your own before every text instead
   std::int64_t max_tokens = 0;  // cut texts to fewer tokens than the model takes; 0: what the model says
+  std::string
+      dtype;  // products in "f32", "bf16" or "int8"; empty: int8 where the files are quantised, else f32
 };
 
 // Cheap to copy; copies share the weights. Safe to use from several threads at once.
 class EmbeddingModel {
  public:
-  // A folder, a .safetensors file with its configuration beside it, a bundled name or a name in the Hugging
-  // Face cache. Throws Errc::kIo when it is not there, kUnsupported for families that this build lacks,
-  // kFormat and kData for bad files.
+  // A folder, a weights file (.safetensors, .bin, .pt) with its configuration beside it, a bundled name or a
+  // name in the Hugging Face cache. Throws Errc::kIo when it is not there, kUnsupported for families that
+  // this build lacks, kFormat and kData for bad files.
   static EmbeddingModel load(const std::string& model, const EmbeddingOptions& options = {});
 
   std::int64_t width() const;       // values of a vector

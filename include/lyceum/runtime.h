@@ -14,7 +14,8 @@ std::string version();
 void set_threads(int threads);
 int threads();
 
-// The instruction set that the kernels use: "avx2", "avx512" or "neon". Results do not depend on it. The
+// The instruction set that the kernels use: "avx2", "avx512", "amx" or "neon". Results in f32 and int8 do not
+// depend on it. The
 // environment variable LYCEUM_ISA, read on first use, holds them to one.
 std::string instruction_set();
 

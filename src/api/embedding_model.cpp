@@ -6,9 +6,10 @@
 namespace lyceum {
 
 EmbeddingModel EmbeddingModel::load(const std::string& model, const EmbeddingOptions& options) {
-  return EmbeddingModel(Embedder::load(
-      model,
-      {.prompt_name = options.prompt_name, .prompt = options.prompt, .max_tokens = options.max_tokens}));
+  EmbedderOptions inside{
+      .prompt_name = options.prompt_name, .prompt = options.prompt, .max_tokens = options.max_tokens};
+  if (!options.dtype.empty()) inside.compute = compute_from_name(options.dtype);
+  return EmbeddingModel(Embedder::load(model, inside));
 }
 
 std::int64_t EmbeddingModel::width() const { return inside_->width(); }

@@ -48,6 +48,9 @@ class MappedFile {
 // The whole file as text. Throws Errc::kLimit above `max_bytes`, before anything is read.
 std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
 
+// Names that were made in the folder survive a power cut from now on.
+void sync_folder(const std::filesystem::path& folder) noexcept;
+
 // A file that appears under its name complete or not at all: bytes go to a neighbour `NAME.tmp-PID-N`, and
 // commit() flushes it to the disk and renames it. Without commit() the neighbour is removed.
 class AtomicFile {

@@ -25,14 +25,43 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
+bool is_of_torch(const std::filesystem::path& path) {
+  const std::string kind = path.extension().string();
+  return kind == ".bin" || kind == ".pt" || kind == ".pth" || kind == ".ckpt";
+}
+
+constexpr const char* kFiles[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                  "pytorch_model.bin.index.json"};
+
+std::string in(const std::string& folder, const std::string& file) {
+  return folder.empty() ? file : folder + "/" + file;
+}
+
 }  // namespace
 
+const std::filesystem::path& Checkpoint::path_of(const Item& item) const {
+  return std::visit([](const auto& file) -> const std::filesystem::path& { return file.path(); },
+                    files_[item.file]);
+}
+
 void Checkpoint::add_file(const std::filesystem::path& path) {
-  files_.push_back(Safetensors::open(path));
-  for (const SafetensorsEntry& entry : files_.back().entries())
-    if (!items_.emplace(entry.name, Item{entry, files_.size() - 1}).second)
-      fail(Errc::kData, "{}: tensor '{}' stands in {} too", path.string(), entry.name,
-           files_[items_[entry.name].file].path().string());
+  const std::size_t file = files_.size();
+  const auto add = [&](TensorInfo info, std::size_t entry) {
+    const auto [place, fresh] = items_.try_emplace(info.name, Item{info, file, entry});
+    if (!fresh)
+      fail(Errc::kData, "{}: tensor '{}' stands in {} too", path.string(), info.name,
+           path_of(place->second).string());
+  };
+  if (is_of_torch(path)) {
+    const TorchFile& f = std::get<TorchFile>(files_.emplace_back(TorchFile::open(path)));
+    for (std::size_t i = 0; i < f.entries().size(); ++i) add(f.entries()[i].info, i);
+  } else {
+    const Safetensors& f = std::get<Safetensors>(files_.emplace_back(Safetensors::open(path)));
+    for (std::size_t i = 0; i < f.entries().size(); ++i) {
+      const SafetensorsEntry& e = f.entries()[i];
+      add({.name = e.name, .dtype = e.dtype, .shape = e.shape}, i);
+    }
+  }
 }
 
 Checkpoint Checkpoint::open_file(const std::filesystem::path& path) {
@@ -42,24 +71,34 @@ Checkpoint Checkpoint::open_file(const std::filesystem::path& path) {
   return c;
 }
 
-Checkpoint Checkpoint::open(const ModelFolder& folder) {
-  if (folder.weights()) return open_file(*folder.weights());
-  if (const auto single = folder.file("model.safetensors")) return open_file(*single);
-  const auto index_path = folder.file("model.safetensors.index.json");
-  if (!index_path) {
-    for (const char* pickle :
-         {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "model.ckpt.index"})
-      if (folder.file(pickle))
-        fail(Errc::kUnsupported,
-             "{}: found {}, expected model.safetensors. Fix: convert it with the transformers library "
-             "(save_pretrained).",
-             folder.path().string(), pickle);
-    fail(Errc::kIo, "{}: found no model.safetensors and no model.safetensors.index.json",
-         folder.path().string());
-  }
+bool Checkpoint::is_in(const ModelFolder& folder, const std::string& subfolder) {
+  if (folder.weights() && subfolder.empty()) return true;
+  return std::any_of(std::begin(kFiles), std::end(kFiles),
+                     [&](const char* name) { return folder.file(in(subfolder, name)).has_value(); });
+}
+
+Checkpoint Checkpoint::open(const ModelFolder& folder, const std::string& subfolder) {
+  if (folder.weights() && subfolder.empty()) return open_file(*folder.weights());
+  for (const std::string name : kFiles)
+    if (const auto path = folder.file(in(subfolder, name)))
+      return name.ends_with(".index.json") ? open_index(folder, *path) : open_file(*path);
+  const std::string where = (folder.path() / subfolder).string();
+  for (const char* other : {"tf_model.h5", "flax_model.msgpack", "model.ckpt.index"})
+    if (folder.file(in(subfolder, other)))
+      fail(Errc::kUnsupported,
+           "{}: found {}, expected model.safetensors or pytorch_model.bin. Fix: convert it with the "
+           "transformers library (save_pretrained).",
+           where, other);
+  fail(Errc::kIo,
+       "{}: found no model.safetensors, no pytorch_model.bin and no index of their parts "
+       "(model.safetensors.index.json, pytorch_model.bin.index.json)",
+       where);
+}
+
+Checkpoint Checkpoint::open_index(const ModelFolder& folder, const std::filesystem::path& path) {
   Checkpoint c;
-  c.where_ = index_path->string();
-  const Json json = read_json(*index_path, {.depth = 8, .bytes = 100'000'000});
+  c.where_ = path.string();
+  const Json json = read_json(path, {.depth = 8, .bytes = 100'000'000});
   const JsonFields fields(json, c.where_);
   const JsonFields map = fields.object("weight_map");
   std::set<std::string> shards;
@@ -73,30 +112,34 @@ Checkpoint Checkpoint::open(const ModelFolder& folder) {
     shards.insert(shard);
   }
   for (const std::string& shard : shards) {
-    const auto path = folder.file(shard);
-    if (!path) fail(Errc::kIo, "{}: the shard '{}' is missing", c.where_, shard);
-    c.add_file(*path);
+    const auto file = folder.file((path.lexically_relative(folder.path()).parent_path() / shard).string());
+    if (!file) fail(Errc::kIo, "{}: the shard '{}' is missing", c.where_, shard);
+    c.add_file(*file);
   }
   for (const auto& [name, value] : fields.at("weight_map").items()) {
     const auto it = c.items_.find(name);
     const std::string shard = value.get<std::string>();
-    if (it == c.items_.end() || c.files_[it->second.file].path().filename() != shard)
+    if (it == c.items_.end() || c.path_of(it->second).filename() != shard)
       fail(Errc::kData, "{}: tensor '{}' is not in '{}', where the index puts it", c.where_, name, shard);
   }
   return c;
 }
 
-const SafetensorsEntry* Checkpoint::find_entry(const std::string& name) const {
+const TensorInfo* Checkpoint::find_info(const std::string& name) const {
   const auto it = items_.find(name);
-  return it == items_.end() ? nullptr : &it->second.entry;
+  return it == items_.end() ? nullptr : &it->second.info;
+}
+
+Tensor Checkpoint::read(const std::string& name) const {
+  const Item& item = items_.at(name);
+  return std::visit([&](const auto& file) { return file.tensor(file.entries()[item.entry]); },
+                    files_[item.file]);
 }
 
 const Tensor* Checkpoint::find(const std::string& name) const {
-  const auto it = items_.find(name);
-  if (it == items_.end()) return nullptr;
+  if (!items_.contains(name)) return nullptr;
   auto view = views_.find(name);
-  if (view == views_.end())
-    view = views_.emplace(name, files_[it->second.file].tensor(it->second.entry)).first;
+  if (view == views_.end()) view = views_.emplace(name, read(name)).first;
   return &view->second;
 }
 
@@ -136,12 +179,12 @@ std::vector<std::string> Checkpoint::unused() const {
 }
 
 const std::filesystem::path& Checkpoint::file_of(const std::string& name) const {
-  return files_[items_.at(name).file].path();
+  return path_of(items_.at(name));
 }
 
 std::uint64_t Checkpoint::bytes() const {
   std::uint64_t sum = 0;
-  for (const auto& [name, item] : items_) sum += item.entry.end - item.entry.begin;
+  for (const auto& [name, item] : items_) sum += item.info.twin_of.empty() ? item.info.bytes() : 0;
   return sum;
 }
 

@@ -1,4 +1,4 @@
-// The tensors of one model: a safetensors file, or several with their index.
+// The tensors of one model: a safetensors file or one of torch.save, or several with their index.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,12 @@
 #include <map>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "formats/safetensors.h"
+#include "formats/tensor_info.h"
+#include "formats/torch_file.h"
 
 namespace lyceum {
 
@@ -16,31 +19,42 @@ class ModelFolder;
 
 class Checkpoint {
  public:
-  // model.safetensors, or model.safetensors.index.json with its shards (plain names inside the folder).
-  // Throws Errc::kUnsupported where there is only a pickle, Errc::kIo where there is nothing, Errc::kFormat
-  // and kData for bad files.
-  static Checkpoint open(const ModelFolder& folder);
+  // The first of these that is there: model.safetensors, model.safetensors.index.json with its shards,
+  // pytorch_model.bin, pytorch_model.bin.index.json with its shards (plain names inside the folder), as the
+  // reference chooses. `subfolder` of the model's folder, "" for itself. Throws Errc::kUnsupported where
+  // there are only weights of another library, Errc::kIo where there are none, Errc::kFormat and kData for
+  // bad files.
+  static Checkpoint open(const ModelFolder& folder, const std::string& subfolder = "");
+  // A .bin, .pt, .pth or .ckpt file is one of torch.save; any other a safetensors file.
   static Checkpoint open_file(const std::filesystem::path& path);
+  // Whether open() would find weights there.
+  static bool is_in(const ModelFolder& folder, const std::string& subfolder = "");
 
-  struct Item {
-    SafetensorsEntry entry;
-    std::size_t file = 0;
-  };
-  const SafetensorsEntry* find_entry(const std::string& name) const;
+  const TensorInfo* find_info(const std::string& name) const;
   // Whether it is there; the shape tells. Not marked as used. Null when missing.
   const Tensor* find(const std::string& name) const;
   // The tensor, marked as used. Throws Errc::kData when it is missing (with the names that come near) or of
   // another shape.
   Tensor take(const std::string& name, const Shape& shape) const;
+  // A tensor that is there, not marked and not kept: for passing over all of them one by one.
+  Tensor read(const std::string& name) const;
 
-  std::vector<std::string> names() const;
+  std::vector<std::string> names() const;  // in the order of the names
   std::vector<std::string> unused() const;
   const std::filesystem::path& file_of(const std::string& name) const;
   std::uint64_t bytes() const;
 
  private:
+  struct Item {
+    TensorInfo info;
+    std::size_t file = 0, entry = 0;
+  };
+  using File = std::variant<Safetensors, TorchFile>;
+
+  static Checkpoint open_index(const ModelFolder& folder, const std::filesystem::path& path);
   void add_file(const std::filesystem::path& path);
-  std::vector<Safetensors> files_;
+  const std::filesystem::path& path_of(const Item& item) const;
+  std::vector<File> files_;
   std::map<std::string, Item> items_;
   mutable std::map<std::string, Tensor> views_;
   mutable std::set<std::string> used_;

@@ -6,6 +6,7 @@
 #include "check/expect_error.h"
 #include "check/gradcheck.h"
 #include "check/temporary_folder.h"
+#include "check/torch_archive.h"
 #include "formats/model_folder.h"
 
 namespace lyceum {
@@ -39,7 +40,7 @@ TEST(Checkpoint, ShardsAreOneCheckpoint) {
   EXPECT_EQ(c.bytes(), 24u);
   EXPECT_EQ(c.unused(), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(c.find("d"), nullptr);
-  EXPECT_EQ(c.find_entry("d"), nullptr);
+  EXPECT_EQ(c.find_info("d"), nullptr);
 }
 
 TEST(Checkpoint, ASingleFileGoesBeforeAnIndex) {
@@ -100,12 +101,52 @@ TEST(Checkpoint, OneNameInTwoShardsIsRefused) {
   expect_error(Errc::kData, "tensor 'a' stands in", [&] { shards.open(); });
 }
 
-TEST(Checkpoint, AFolderWithoutSafetensorsSaysWhatIsThere) {
+TEST(Checkpoint, FilesOfTorchAreChosenAfterSafetensors) {
+  const TemporaryFolder folder;
+  const auto names = [&] { return Checkpoint::open(ModelFolder::find(folder.path().string())).names(); };
+  const auto torch = [&](const char* file, const char* name) {
+    check::write_file(folder / file, check::torch_file_of({{name, numbered(1)}}));
+  };
+  torch("part.bin", "of the index");
+  check::write_file(folder / "pytorch_model.bin.index.json", R"({"weight_map":{"of the index":"part.bin"}})");
+  EXPECT_EQ(names(), (std::vector<std::string>{"of the index"}));
+  torch("pytorch_model.bin", "of the file");
+  EXPECT_EQ(names(), (std::vector<std::string>{"of the file"}));
+  write_safetensors(folder / "s.safetensors", List{{"of safetensors", numbered(1)}});
+  check::write_file(folder / "model.safetensors.index.json",
+                    R"({"weight_map":{"of safetensors":"s.safetensors"}})");
+  EXPECT_EQ(names(), (std::vector<std::string>{"of safetensors"}));
+}
+
+TEST(Checkpoint, AFileOfTorchIsACheckpoint) {
+  const TemporaryFolder folder;
+  check::write_file(folder / "m.pt", check::torch_file_of({{"a", numbered(1)}, {"b", numbered(3)}}));
+  const Checkpoint c = Checkpoint::open_file(folder / "m.pt");
+  EXPECT_EQ(c.take("b", {2}).values<float>(), (std::vector<float>{3, 4}));
+  EXPECT_EQ(c.unused(), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(c.bytes(), 16u);
+  EXPECT_EQ(c.read("a").values<float>(), (std::vector<float>{1, 2}));
+  expect_error(Errc::kData, "m.pt: tensor 'a' is [2], expected [3]", [&] { c.take("a", {3}); });
+}
+
+TEST(Checkpoint, ASubfolderHasWeightsOfItsOwn) {
+  Shards shards;
+  const ModelFolder model = ModelFolder::find(shards.folder.path().string());
+  EXPECT_FALSE(Checkpoint::is_in(model, "2_Dense"));
+  check::write_file(shards.folder / "2_Dense/part.bin", check::torch_file_of({{"w", numbered(1)}}));
+  check::write_file(shards.folder / "2_Dense/pytorch_model.bin.index.json",
+                    R"({"weight_map":{"w":"part.bin"}})");
+  EXPECT_TRUE(Checkpoint::is_in(model, "2_Dense"));
+  EXPECT_EQ(Checkpoint::open(model, "2_Dense").names(), (std::vector<std::string>{"w"}));
+  expect_error(Errc::kIo, "3_Dense: found no model.safetensors", [&] { Checkpoint::open(model, "3_Dense"); });
+}
+
+TEST(Checkpoint, AFolderWithoutWeightsSaysWhatIsThere) {
   const TemporaryFolder folder;
   const auto open = [&] { Checkpoint::open(ModelFolder::find(folder.path().string())); };
   expect_error(Errc::kIo, "found no model.safetensors", open);
-  check::write_file(folder / "pytorch_model.bin", "PK");
-  expect_error(Errc::kUnsupported, "pytorch_model.bin", open);
+  check::write_file(folder / "tf_model.h5", "HDF");
+  expect_error(Errc::kUnsupported, "tf_model.h5", open);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "formats/model_folder.h"
 
 #include <algorithm>
+#include <string_view>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -11,6 +12,8 @@
 namespace lyceum {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr std::string_view kKinds[] = {".safetensors", ".bin", ".pt", ".pth", ".ckpt"};
 
 bool is_inside(const fs::path& path, const fs::path& root) {
   const auto [end, nothing] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
@@ -72,8 +75,9 @@ std::optional<ModelFolder> ModelFolder::find_if_present(const std::string& model
   if (present(model)) {
     const fs::path path(model);
     const std::string kind = path.extension().string();
-    if (kind != ".safetensors")
-      fail(Errc::kUnsupported, "{}: found a file of the kind '{}', expected a folder or a .safetensors file",
+    if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds))
+      fail(Errc::kUnsupported,
+           "{}: found a file of the kind '{}', expected a folder or a .safetensors, .bin, .pt or .pth file",
            model, kind);
     folder.path_ = fs::canonical(path).parent_path();
     folder.root_ = folder.path_;

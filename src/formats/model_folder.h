@@ -13,7 +13,8 @@ namespace lyceum {
 
 class ModelFolder {
  public:
-  // In this order: a folder; a file (.safetensors with config.json beside it); a bundled name; a hub name
+  // In this order: a folder; a file (.safetensors, .bin, .pt or .pth with config.json
+  // beside it); a bundled name; a hub name
   // org/name[@revision] or a well-known short name, in the user's Hugging Face cache. Nothing is downloaded.
   // Throws Errc::kIo with the places where it looked; Errc::kUnsupported for files of other kinds.
   static ModelFolder find(const std::string& model);

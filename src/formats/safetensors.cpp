@@ -1,19 +1,16 @@
 #include "formats/safetensors.h"
 
 #include <algorithm>
-#include <cstring>
-#include <set>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "formats/tensor_info.h"
 
 namespace lyceum {
 namespace {
 
 constexpr std::uint64_t kMostHeader = 100'000'000;  // the reference's limit
-constexpr std::size_t kMostTensors = 200'000;  // of one file; the largest published models have some hundreds
-constexpr std::size_t kLongestName = 4096;     // bytes; names stand in messages
 
 // A header is JSON of objects three deep. Its parse tree takes some thirty times the text: bound what is
 // worth parsing.
@@ -27,9 +24,9 @@ Json parse_header(std::string_view text, const std::string& what) {
 
 SafetensorsEntry parse_entry(const std::string& name, const Json& value, std::size_t data_begin,
                              const std::string& what) {
-  if (name.size() > kLongestName)
+  if (name.size() > kLongestTensorName)
     fail(Errc::kFormat, "{}: found a tensor's name of {} bytes, expected at most {}", what, name.size(),
-         kLongestName);
+         kLongestTensorName);
   const JsonFields fields(value, what + ": tensor '" + name + "'");
   SafetensorsEntry entry;
   entry.name = name;
@@ -127,44 +124,7 @@ Safetensors Safetensors::open(const std::filesystem::path& path) {
 }
 
 Tensor Safetensors::tensor(const SafetensorsEntry& entry) const {
-  const std::size_t bytes = entry.end - entry.begin,
-                    size = static_cast<std::size_t>(std::max(1, dtype_bits(entry.dtype) / 8));
-  const std::byte* from = file_->bytes().data() + entry.begin;
-  if (bytes > 0 && reinterpret_cast<std::uintptr_t>(from) % size == 0)
-    return Tensor::over(Storage::mapped(file_, entry.begin, bytes), 0, entry.shape, entry.dtype);
-  Tensor copy = Tensor::empty(entry.shape, entry.dtype);
-  if (bytes > 0) std::memcpy(copy.mutable_raw(), from, bytes);
-  return copy;
-}
-
-void write_safetensors(const std::filesystem::path& path,
-                       std::span<const std::pair<std::string, Tensor>> tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  std::size_t at = 0;
-  std::set<std::string_view> names;
-  for (const auto& [name, tensor] : tensors) {
-    if (!names.insert(name).second || name == "__metadata__")
-      fail(Errc::kUsage, "{}: the name '{}' stands twice or is reserved", path.string(), name);
-    header[name] = {{"dtype", dtype_name(tensor.dtype())},
-                    {"shape", tensor.shape().sizes()},
-                    {"data_offsets", {at, at + tensor.bytes()}}};
-    at += tensor.bytes();
-  }
-  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  text.append((8 - text.size() % 8) % 8, ' ');
-  AtomicFile file(path);
-  std::string length(8, '\0');
-  for (std::size_t i = 0; i < 8; ++i)
-    length[i] = static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i));
-  file.write(length);
-  file.write(text);
-  for (const auto& [name, tensor] : tensors) {
-    const Tensor rows = tensor.contiguous();
-    file.write(rows.raw(), rows.bytes());
-  }
-  file.commit();
+  return mapped_tensor(file_, entry.begin, entry.shape, entry.dtype);
 }
 
 }  // namespace lyceum

@@ -85,7 +85,7 @@ void read_transformer_config(const ModelFolder& folder, SentencePipeline& p) {
 
 }  // namespace
 
-SentencePipeline sentence_pipeline(const ModelFolder& folder) {
+SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use) {
   SentencePipeline p;
   const auto modules = folder.file("modules.json");
   if (!modules) {
@@ -107,6 +107,10 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
            modules->string(), type, first ? "first" : "behind the first");
     if (kind == "Transformer") {
       p.transformer_path = path;
+    } else if (use == PipelineUse::kScores) {
+      fail(Errc::kUnsupported,
+           "{}: found the module '{}' behind the Transformer, expected none for scores of pairs",
+           modules->string(), type);
     } else if ((kind == "Pooling") != p.modules.empty()) {  // what follows works on its vectors
       fail(Errc::kUnsupported,
            "{}: found the module '{}' {}, expected one Pooling behind the Transformer and only there",
@@ -123,7 +127,7 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder) {
     }
     first = false;
   }
-  if (p.modules.empty())
+  if (use == PipelineUse::kVectors && p.modules.empty())
     fail(Errc::kUnsupported, "{}: found a Transformer alone, expected a Pooling module behind it",
          modules->string());
   read_transformer_config(folder, p);

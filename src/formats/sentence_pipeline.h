@@ -31,8 +31,12 @@ struct SentencePipeline {
   std::string default_prompt_name, similarity = "cosine";
 };
 
+// Vectors of texts need modules behind the transformer; a cross-encoder's scores come from its own head.
+enum class PipelineUse { kVectors, kScores };
+
 // A plain Hugging Face folder without modules.json gets mean pooling and no normalisation, as the library
-// does. Throws Errc::kUnsupported for an unknown module, naming it; Errc::kFormat for bad files.
-SentencePipeline sentence_pipeline(const ModelFolder& folder);
+// does. Throws Errc::kUnsupported for an unknown module, naming it, and for modules that do not fit the use;
+// Errc::kFormat for bad files.
+SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use = PipelineUse::kVectors);
 
 }  // namespace lyceum

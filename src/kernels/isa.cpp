@@ -2,6 +2,12 @@
 
 #include <hwy/highway.h>
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <atomic>
 #include <cstdlib>
 #include <string>
@@ -18,6 +24,7 @@ std::int64_t targets_of(Isa isa) {
     case Isa::kAvx2:
       return HWY_AVX2;
     case Isa::kAvx512:
+    case Isa::kAmx:
       return kAvx512Targets;
     case Isa::kNeon:
       return HWY_NEON;
@@ -32,6 +39,27 @@ std::int64_t machine_targets() {
     return hwy::SupportedTargets() & HWY_TARGETS;
   }();
   return targets;
+}
+
+// Tiles of bytes and of bf16 in the processor, and leave from the system to use their registers.
+bool has_amx() {
+#if defined(__x86_64__) && defined(__linux__)
+  static const bool has = [] {
+    unsigned a, b, c, d;
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+    constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;  // arch_prctl(2)
+    return (d & kBf16) && (d & kTile) && (d & kInt8) &&
+           syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
+bool is_here(Isa isa) {
+  return (machine_targets() & targets_of(isa)) != 0 && (isa != Isa::kAmx || has_amx());
 }
 
 std::atomic<int> g_isa{-1};
@@ -58,6 +86,8 @@ const char* isa_name(Isa isa) noexcept {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAmx:
+      return "amx";
     case Isa::kNeon:
       return "neon";
   }
@@ -66,8 +96,8 @@ const char* isa_name(Isa isa) noexcept {
 
 std::vector<Isa> available_isas() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kNeon, Isa::kAvx2, Isa::kAvx512})
-    if ((machine_targets() & targets_of(isa)) != 0) isas.push_back(isa);
+  for (const Isa isa : {Isa::kNeon, Isa::kAvx2, Isa::kAvx512, Isa::kAmx})
+    if (is_here(isa)) isas.push_back(isa);
   return isas;
 }
 
@@ -77,8 +107,7 @@ Isa current_isa() {
 }
 
 void set_isa(Isa isa) {
-  if ((machine_targets() & targets_of(isa)) == 0)
-    fail(Errc::kUsage, "set_isa: {} is not here", isa_name(isa));
+  if (!is_here(isa)) fail(Errc::kUsage, "set_isa: {} is not here", isa_name(isa));
   hwy::SetSupportedTargetsForTest(machine_targets() & targets_of(isa));
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   g_isa = static_cast<int>(isa);

@@ -9,9 +9,10 @@
 
 namespace lyceum {
 
-enum class Isa { kAvx2, kAvx512, kNeon };
+// kAmx: AVX-512, with tiles for products of bytes and bf16.
+enum class Isa { kAvx2, kAvx512, kAmx, kNeon };
 
-const char* isa_name(Isa isa) noexcept;  // "avx2", "avx512", "neon"
+const char* isa_name(Isa isa) noexcept;  // "avx2", "avx512", "amx", "neon"
 std::vector<Isa> available_isas();       // of this machine and this build, the best last
 
 // Decides on first use. Throws Errc::kUsage when LYCEUM_ISA names what is unknown or not here,

@@ -114,9 +114,12 @@ PackedTokens pack_tokens(const NamedTensors& inputs, const Model& model) {
   };
   const Tensor mask = optional("attention_mask"), types = optional("token_type_ids"),
                positions = optional("position_ids");
-  std::vector<std::int64_t> lengths, places_in_row;
+  std::vector<std::int64_t> lengths, places_in_row, default_positions;
   for (std::int64_t b = 0; b < packed.rows; ++b) {
     std::int64_t length = 0;
+    default_positions.resize(static_cast<std::size_t>(packed.row_tokens));
+    if (!positions.defined())
+      model.place({ids.row<std::int64_t>(b), default_positions.size()}, default_positions);
     for (std::int64_t t = 0; t < packed.row_tokens; ++t) {
       const std::int64_t place = b * packed.row_tokens + t;
       const std::int64_t keep = mask.defined() ? mask.data<std::int64_t>()[place] : 1;
@@ -131,7 +134,8 @@ PackedTokens pack_tokens(const NamedTensors& inputs, const Model& model) {
       packed.ids.push_back(in_table("input_ids", ids.data<std::int64_t>()[place], model.vocabulary()));
       packed.types.push_back(types.defined() ? types.data<std::int64_t>()[place] : 0);
       places_in_row.push_back(in_table(positions.defined() ? "position_ids" : "position",
-                                       positions.defined() ? positions.data<std::int64_t>()[place] : t,
+                                       positions.defined() ? positions.data<std::int64_t>()[place]
+                                                           : default_positions[static_cast<std::size_t>(t)],
                                        model.max_positions()));
       packed.places.push_back(place);
       ++length;

@@ -1,8 +1,11 @@
 #include "nn/model.h"
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
+#include "base/parallel.h"
 
 namespace lyceum {
 
@@ -22,18 +25,82 @@ void Taps::put(std::string name, Tensor value, Spread spread) {
   taken_.push_back({std::move(name), value.detached(), spread});
 }
 
-std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens,
-                                        const std::string& name) {
-  if (labels.shape() != Shape{tokens.rows, tokens.row_tokens})
-    fail(Errc::kData, "{} is {}, expected [{}, {}] as input_ids", name, labels.shape().text(), tokens.rows,
-         tokens.row_tokens);
-  if (labels.dtype() != DType::kI64)
-    fail(Errc::kData, "{}: found {}, expected I64", name, dtype_name(labels.dtype()));
-  const std::int64_t* from = labels.data<std::int64_t>();
-  std::vector<std::int64_t> out;
-  out.reserve(tokens.places.size());
-  for (const std::int64_t place : tokens.places) out.push_back(from[place]);
-  return out;
+const std::vector<std::string>& Model::labels() const {
+  static const std::vector<std::string> none;
+  return none;
+}
+
+Tensor Model::scores(const Tensor&, const SequenceLayout&) const {
+  fail(Errc::kUnsupported, "{}: the class {} has no head", family(), architecture());
+}
+
+void Model::set_compute(Compute compute) {
+  if (compute != Compute::kF32)
+    fail(Errc::kUnsupported, "{}: found the dtype {}, expected f32", family(), compute_name(compute));
+}
+
+void Model::place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const {
+  for (std::size_t t = 0; t < ids.size(); ++t) positions[t] = static_cast<std::int64_t>(t);
+}
+
+std::vector<SequenceRange> cache_parts(const SequenceLayout& layout) {
+  constexpr std::int64_t kPartTokens = 192;
+  std::vector<SequenceRange> parts;
+  std::vector<std::int64_t> tokens;  // of each
+  for (std::int64_t s = 0; s < layout.sequences(); ++s) {
+    if (parts.empty() || (tokens.back() > 0 && tokens.back() + layout.length(s) > kPartTokens)) {
+      parts.push_back({s, s});
+      tokens.push_back(0);
+    }
+    parts.back().last = s + 1;
+    tokens.back() += layout.length(s);
+  }
+  // Threads take the parts in order as they become free: the last one done decides.
+  std::vector<std::int64_t> busy(static_cast<std::size_t>(thread_count()), 0);
+  for (const std::int64_t count : tokens) *std::min_element(busy.begin(), busy.end()) += count;
+  const auto most = static_cast<double>(*std::max_element(busy.begin(), busy.end()));
+  if (most * static_cast<double>(busy.size()) > 1.15 * static_cast<double>(layout.tokens()))
+    return {{0, layout.sequences()}};
+  return parts;
+}
+
+PackedTokens sequences_of(const PackedTokens& tokens, const SequenceRange& range) {
+  const SequenceLayout& layout = tokens.layout;
+  const std::int64_t begin = layout.begin(range.first), end = layout.begin(range.last);
+  const auto part = [&](std::span<const std::int64_t> all) {
+    return std::vector<std::int64_t>(all.begin() + begin, all.begin() + end);
+  };
+  PackedTokens some;
+  some.ids = part(tokens.ids);
+  some.types = part(tokens.types);
+  some.rows = range.last - range.first;
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t s = range.first; s < range.last; ++s) lengths.push_back(layout.length(s));
+  some.layout = SequenceLayout::from(
+      lengths, part(layout.positions()),
+      std::vector<std::uint64_t>(layout.ids().begin() + range.first, layout.ids().begin() + range.last));
+  return some;
+}
+
+void TokenPacker::add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types) {
+  const std::size_t begin = packed_.ids.size();
+  packed_.ids.insert(packed_.ids.end(), ids.begin(), ids.end());
+  if (model_->has_segments()) {
+    packed_.types.insert(packed_.types.end(), types.begin(), types.end());
+  } else {
+    packed_.types.resize(packed_.ids.size(), 0);
+  }
+  positions_.resize(packed_.ids.size());
+  model_->place(std::span(packed_.ids).subspan(begin), std::span(positions_).subspan(begin));
+  lengths_.push_back(static_cast<std::int64_t>(ids.size()));
+}
+
+PackedTokens TokenPacker::finish() {
+  std::vector<std::uint64_t> sequence_ids(lengths_.size());
+  std::iota(sequence_ids.begin(), sequence_ids.end(), std::uint64_t{0});
+  packed_.rows = static_cast<std::int64_t>(lengths_.size());
+  packed_.layout = SequenceLayout::from(lengths_, std::move(positions_), std::move(sequence_ids));
+  return std::move(packed_);
 }
 
 }  // namespace lyceum

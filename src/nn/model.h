@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "nn/named_tensors.h"
-#include "ops/linear/weight.h"
+#include "ops/linear/linear.h"
 #include "tensor/layout.h"
 
 namespace lyceum {
@@ -49,8 +49,20 @@ struct PackedTokens {
   SequenceLayout layout;             // positions: the place in the row unless the caller gave position_ids
   std::vector<std::int64_t> ids;     // [tokens]
   std::vector<std::int64_t> types;   // [tokens]
-  std::vector<std::int64_t> places;  // [tokens], row * T + place: where a token stands in the padded batch
+  std::vector<std::int64_t> places;  // [tokens], row * T + place: where a token stands in the padded batch;
+                                     // empty: there is none
   std::int64_t rows = 0, row_tokens = 0;  // B, T
+};
+
+// What the class of a checkpoint ends in.
+enum class Head {
+  kNone,           // the body alone
+  kWords,          // [rows, V]: every word's score for a token
+  kSequence,       // [B, labels]: classes or values of a whole sequence
+  kTokens,         // [rows, labels]: classes of a token
+  kSpans,          // [rows, 2]: how likely an answer begins and ends here
+  kNextSentence,   // [B, 2]: 0 when the second text follows the first
+  kReplacedToken,  // [rows, 1]: above 0 for a token that is not the original (ELECTRA)
 };
 
 class Model {
@@ -72,12 +84,52 @@ class Model {
   // The body alone: [tokens, width] of the last layer.
   virtual Tensor encode(const PackedTokens& tokens) const = 0;
   virtual std::int64_t width() const = 0;
-  virtual std::int64_t max_positions() const = 0;
+  virtual std::int64_t max_positions() const = 0;                      // rows of the position table
+  virtual std::int64_t max_tokens() const { return max_positions(); }  // of one sequence
   virtual std::int64_t vocabulary() const = 0;
+
+  // The class's head over the body's output [rows, width]: any rows where it works token by token, else whole
+  // sequences, as `layout` tells. Shapes as Head says. Throws Errc::kUnsupported where there is none.
+  virtual Head head() const { return Head::kNone; }
+  virtual Tensor scores(const Tensor& hidden, const SequenceLayout& layout) const;
+  // Names of the classes (id2label), as many as the head has outputs; empty where they have none.
+  virtual const std::vector<std::string>& labels() const;
+  // config.json's problem_type; empty when it is not given.
+  virtual std::string problem_type() const { return ""; }
+
+  // What products are computed in from now on: bf16 everywhere; int8 where most of the work is, the layers of
+  // the body, while heads stay in f32. Unless set, f32, or int8 where a file's weights are quantised. Throws
+  // Errc::kUnsupported where a family cannot.
+  virtual void set_compute(Compute compute);
+
+  // The position of each token of a row, padding included, unless the caller says another.
+  virtual void place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const;
+  // Whether the tokens of a second text get type 1.
+  virtual bool has_segments() const { return true; }
 };
 
-// labels I64 [B, T] at the packed tokens' places; for losses over tokens.
-std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens,
-                                        const std::string& name);
+// Sequences [first, last) of a batch.
+struct SequenceRange {
+  std::int64_t first = 0, last = 0;
+};
+// A batch cut between sequences into parts of about 192 tokens, whose activations stay in a second-level
+// cache; in one part when that keeps the threads busier. Called inside a parallel call, for that thread
+// alone.
+std::vector<SequenceRange> cache_parts(const SequenceLayout& layout);
+// Some of a batch's sequences; places are left empty.
+PackedTokens sequences_of(const PackedTokens& tokens, const SequenceRange& range);
+
+// Encoded texts one after another as one packed batch, with the positions and types that the model wants.
+class TokenPacker {
+ public:
+  explicit TokenPacker(const Model& model) : model_(&model) {}
+  void add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types);
+  PackedTokens finish();  // once; places are left empty
+
+ private:
+  const Model* model_;
+  PackedTokens packed_;
+  std::vector<std::int64_t> lengths_, positions_;
+};
 
 }  // namespace lyceum

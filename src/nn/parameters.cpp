@@ -22,7 +22,16 @@ WeightPtr Parameters::take(std::initializer_list<std::string> names, const Shape
            shape.text());
     return it->second;
   }
-  auto weight = std::make_shared<Weight>(*chosen, checkpoint_->take(*chosen, shape), orientation);
+  Tensor value = checkpoint_->take(*chosen, shape), scales;
+  const std::string scale_name = *chosen + "_scale";
+  if (value.dtype() == DType::kI8 && has(scale_name) && shape.dims() == 2) {
+    // [D] or [D, 1], in any float format
+    const bool flat = checkpoint_->find(scale_name)->shape().dims() == 1;
+    const Weight given(scale_name,
+                       checkpoint_->take(scale_name, flat ? Shape{shape[0]} : Shape{shape[0], 1}));
+    scales = given.f32().clone().reshaped({shape[0]});
+  }
+  auto weight = std::make_shared<Weight>(*chosen, std::move(value), orientation, std::move(scales));
   by_name_.emplace(*chosen, weight);
   all_.push_back(weight);
   return weight;

@@ -16,7 +16,8 @@ class Parameters {
  public:
   explicit Parameters(const Checkpoint& checkpoint) : checkpoint_(&checkpoint) {}
 
-  // The tensor that stands in the file under the first of these names that it has. Throws Errc::kData when
+  // The tensor that stands in the file under the first of these names that it has; one of I8 with its scales,
+  // NAME_scale (the layout of compressed-tensors, "int-quantized"). Throws Errc::kData when
   // none is there or the shape is another; the message names the file.
   WeightPtr take(std::initializer_list<std::string> names, const Shape& shape,
                  Orientation orientation = Orientation::kOutputsInputs);

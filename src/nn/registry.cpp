@@ -17,7 +17,23 @@ const std::vector<Family>& families() {
   return registry.families();
 }
 
-LoadedModel load_model(const ModelFolder& folder) {
+namespace {
+
+// Of the quantised layouts one is known: bytes with a scale for each output, activations rounded as they
+// come.
+void check_quantization(const JsonFields& config) {
+  if (!config.has("quantization_config")) return;
+  const JsonFields q = config.object("quantization_config");
+  const std::string method = q.text("quant_method", ""), format = q.text("format", "");
+  if (method != "compressed-tensors" || format != "int-quantized")
+    fail(Errc::kUnsupported,
+         "{}: found the method '{}' and the format '{}', expected compressed-tensors and int-quantized",
+         q.where(), method, format);
+}
+
+}  // namespace
+
+LoadedModel load_model(const ModelFolder& folder, std::optional<Compute> compute) {
   const auto file = folder.require("config.json");
   const std::string text = read_text(file, 1 << 24);
   const Json json = parse_json(text, file.string());
@@ -41,9 +57,11 @@ LoadedModel load_model(const ModelFolder& folder) {
       fail(Errc::kUnsupported, "{}: 'architectures': found '{}', expected one of: {}", f.where(), classes[0],
            there);
     }
+    check_quantization(f);
     const Checkpoint checkpoint = Checkpoint::open(folder);
     LoadedModel loaded;
     loaded.model = family.load(text, file.string(), checkpoint);
+    if (compute) loaded.model->set_compute(*compute);
     loaded.unused = checkpoint.unused();
     loaded.file_bytes = checkpoint.bytes();
     return loaded;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,8 +39,8 @@ struct LoadedModel {
   std::vector<std::string> unused;  // tensors of the files that the model does not need
   std::uint64_t file_bytes = 0;
 };
-// Reads config.json and the weights. Throws
+// Reads config.json and the weights; `compute` as Model::set_compute, or as the files are. Throws
 // Errc::kUnsupported for a family or class that this build lacks, with the list of those it has.
-LoadedModel load_model(const ModelFolder& folder);
+LoadedModel load_model(const ModelFolder& folder, std::optional<Compute> compute = {});
 
 }  // namespace lyceum

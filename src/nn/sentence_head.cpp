@@ -43,7 +43,7 @@ SentenceHead::SentenceHead(const ModelFolder& folder, const SentencePipeline& pi
       if (module.in_features != width_)
         fail(Errc::kData, "{}/config.json: 'in_features': found {}, expected the {} of the module before",
              module.path, module.in_features, width_);
-      const Checkpoint checkpoint = Checkpoint::open_file(folder.require(module.path + "/model.safetensors"));
+      const Checkpoint checkpoint = Checkpoint::open(folder, module.path);
       const auto take = [&](const char* name, const Shape& shape) {
         parameters_.push_back(
             std::make_shared<Weight>(module.path + "/" + name, checkpoint.take(name, shape)));

@@ -2,12 +2,12 @@
 
 namespace lyceum {
 
-SentenceModel load_sentence_model(const ModelFolder& folder) {
+SentenceModel load_sentence_model(const ModelFolder& folder, std::optional<Compute> compute) {
   SentencePipeline pipeline = sentence_pipeline(folder);
   ModelFolder body = pipeline.transformer_path.empty()
                          ? folder
                          : ModelFolder::find(folder.require(pipeline.transformer_path).string());
-  LoadedModel loaded = load_model(body);
+  LoadedModel loaded = load_model(body, compute);
   auto head = std::make_unique<SentenceHead>(folder, pipeline, loaded.model->width());
   return {std::move(body), std::move(pipeline), folder.file("modules.json").has_value(), std::move(loaded),
           std::move(head)};

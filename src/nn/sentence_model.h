@@ -19,6 +19,6 @@ struct SentenceModel {
 };
 
 // Throws what sentence_pipeline, load_model and SentenceHead throw.
-SentenceModel load_sentence_model(const ModelFolder& folder);
+SentenceModel load_sentence_model(const ModelFolder& folder, std::optional<Compute> compute = {});
 
 }  // namespace lyceum

@@ -1,6 +1,7 @@
 #include "text/added_tokens.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
 
@@ -18,9 +19,13 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, bool normalized,
     Characters content = to_characters(token.content);
     if (normalized && normalizer != nullptr) normalizer->apply(content);
     if (content.empty()) continue;
-    std::string first;
-    append_utf8(first, content[0].code);
-    first_bytes_[static_cast<unsigned char>(first[0])] = true;
+    std::string text;
+    for (const unicode::Char& c : content) {
+      append_utf8(text, c.code);
+      holds_replacement_ = holds_replacement_ || c.code == 0xFFFD;
+    }
+    by_first_byte_[static_cast<unsigned char>(text[0])].push_back(static_cast<std::uint32_t>(texts_.size()));
+    texts_.push_back(std::move(text));
     tokens_.push_back({std::move(content), token});
   }
   std::stable_sort(tokens_.begin(), tokens_.end(), [](const Entry& a, const Entry& b) {
@@ -30,9 +35,10 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, bool normalized,
 }
 
 bool AddedTokens::may_occur(std::string_view text) const noexcept {
-  if (tokens_.empty()) return false;
-  for (const char c : text)
-    if (first_bytes_[static_cast<unsigned char>(c)]) return true;
+  if (tokens_.empty() || holds_replacement_) return holds_replacement_;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    for (const std::uint32_t token : by_first_byte_[static_cast<unsigned char>(text[i])])
+      if (text.substr(i).starts_with(texts_[token])) return true;
   return false;
 }
 

@@ -23,7 +23,7 @@ class AddedTokens {
   AddedTokens() = default;
   AddedTokens(const std::vector<AddedToken>& tokens, bool normalized, const Normalizer* normalizer);
   bool empty() const noexcept { return tokens_.empty(); }
-  // Whether a text can hold a token at all: one of its characters begins one.
+  // Whether a text can hold a token at all; it may say yes where it does not.
   bool may_occur(std::string_view text) const noexcept;
 
   struct Part {
@@ -38,7 +38,9 @@ class AddedTokens {
     AddedToken token;
   };
   std::vector<Entry> tokens_;  // by first character, then longest first
-  std::array<bool, 256> first_bytes_{};
+  std::vector<std::string> texts_;
+  std::array<std::vector<std::uint32_t>, 256> by_first_byte_;  // into texts_
+  bool holds_replacement_ = false;  // U+FFFD, which bytes that are no UTF-8 read as
 };
 
 }  // namespace lyceum

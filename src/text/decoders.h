@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "text/text_pattern.h"
+
 namespace lyceum {
 
 class Decoder {
@@ -19,7 +21,12 @@ using DecoderPtr = std::unique_ptr<const Decoder>;
 void clean_up_spaces(std::string& text);
 DecoderPtr word_piece_decoder(std::string prefix, bool cleanup);
 DecoderPtr fuse_decoder();
-DecoderPtr replace_decoder(std::string pattern, std::string content);
+DecoderPtr replace_decoder(TextPattern pattern, std::string content);
+DecoderPtr bpe_decoder(std::string suffix);  // ends of words become spaces
+DecoderPtr byte_level_decoder();             // to one text; what is no UTF-8 becomes U+FFFD
+DecoderPtr byte_fallback_decoder();          // <0x41> and its neighbours to text, or a U+FFFD each
+DecoderPtr metaspace_decoder(char32_t replacement, bool keeps_first);
+DecoderPtr ctc_decoder(std::string pad, std::string word_delimiter, bool cleanup);
 DecoderPtr strip_decoder(std::string content, std::size_t start, std::size_t stop);
 DecoderPtr decoder_sequence(std::vector<DecoderPtr> parts);
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "text/byte_level.h"
 
 namespace lyceum {
 namespace {
@@ -60,26 +60,20 @@ void surround_ideographs(Characters& text) {
   text = std::move(out);
 }
 
-bool matches(const Characters& text, std::size_t at, const Characters& pattern) {
-  if (at + pattern.size() > text.size()) return false;
-  for (std::size_t i = 0; i < pattern.size(); ++i)
-    if (text[at + i].code != pattern[i].code) return false;
-  return true;
+// R normalizers/unicode.rs, Nmt
+void nmt(Characters& text) {
+  std::erase_if(text, [](const Char& c) {
+    return (c.code >= 1 && c.code <= 8) || c.code == 0xB || (c.code >= 0xE && c.code <= 0x1F) ||
+           c.code == 0x7F || c.code == 0x8F || c.code == 0x9F;
+  });
+  for (Char& c : text)
+    if (c.code == 9 || c.code == 0xA || c.code == 0xC || c.code == 0xD || c.code == 0x1680 ||
+        (c.code >= 0x200B && c.code <= 0x200F) || c.code == 0x2028 || c.code == 0x2029 || c.code == 0x2581 ||
+        c.code == 0xFEFF || c.code == 0xFFFD)
+      c.code = ' ';
 }
 
 }  // namespace
-
-Characters to_characters(std::string_view text) {
-  Characters out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const Utf8Char c = decode_utf8(text.substr(i));
-    const auto bytes = static_cast<std::size_t>(c.bytes);
-    out.push_back({c.code, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + bytes)});
-    i += bytes;
-  }
-  return out;
-}
 
 void check_growth(std::size_t before, std::size_t size) {
   if (size > 64 * before + 1'000'000)
@@ -120,20 +114,31 @@ NormalizerPtr strip_normalizer(bool left, bool right) {
   });
 }
 
-NormalizerPtr replace_normalizer(std::string pattern, std::string content) {
-  return make([from = to_characters(pattern), to = to_characters(content)](Characters& text) {
+NormalizerPtr replace_normalizer(TextPattern pattern, std::string content) {
+  return make([pattern = std::move(pattern), to = to_characters(content)](Characters& text) {
     Characters out;
-    for (std::size_t i = 0; i < text.size();) {
-      if (from.empty() || !matches(text, i, from)) {
-        out.push_back(text[i++]);
+    for (const MatchRange& range : pattern.find_all(text)) {
+      if (!range.matched) {
+        out.insert(out.end(), text.begin() + static_cast<std::ptrdiff_t>(range.begin),
+                   text.begin() + static_cast<std::ptrdiff_t>(range.end));
         continue;
       }
-      const std::uint32_t begin = text[i].begin, end = text[i + from.size() - 1].end;
       check_growth(text.size(), out.size() + to.size());
-      for (const Char& c : to) out.push_back({c.code, begin, end});
-      i += from.size();
+      // R: what comes in has the place of the last character before its end
+      const Char place = range.end > 0 ? text[range.end - 1] : Char{0, 0, 0};
+      for (const Char& c : to) out.push_back({c.code, place.begin, place.end});
     }
     text = std::move(out);
+  });
+}
+
+NormalizerPtr nmt_normalizer() { return make(nmt); }
+NormalizerPtr byte_level_normalizer() { return make(to_byte_level); }
+NormalizerPtr precompiled_normalizer(std::shared_ptr<const Charsmap> charsmap) {
+  return make([charsmap = std::move(charsmap)](Characters& text) {
+    const std::size_t before = text.size();
+    charsmap->apply(text);
+    check_growth(before, text.size());
   });
 }
 

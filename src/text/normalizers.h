@@ -6,13 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "text/charsmap.h"
+#include "text/text_pattern.h"
 #include "text/unicode/unicode.h"
 
 namespace lyceum {
-
-// A text being worked on: its characters, each with the bytes of the original that it stands for.
-using Characters = std::vector<unicode::Char>;
-Characters to_characters(std::string_view text);
 
 // A tokenizer.json may replace letters by words, again and again. Errc::kLimit when `size` is more than text
 // of so many characters can grow to in earnest: 64 times, and a million beside.
@@ -34,7 +32,10 @@ NormalizerPtr unicode_normalizer(unicode::Form form);
 NormalizerPtr lowercase_normalizer();
 NormalizerPtr strip_accents_normalizer();  // drops marks; does not decompose
 NormalizerPtr strip_normalizer(bool left, bool right);
-NormalizerPtr replace_normalizer(std::string pattern, std::string content);
+NormalizerPtr replace_normalizer(TextPattern pattern, std::string content);
+NormalizerPtr nmt_normalizer();         // controls go, odd white space becomes a space
+NormalizerPtr byte_level_normalizer();  // each byte a character
+NormalizerPtr precompiled_normalizer(std::shared_ptr<const Charsmap> charsmap);
 NormalizerPtr prepend_normalizer(std::string prefix);
 NormalizerPtr normalizer_sequence(std::vector<NormalizerPtr> parts);
 

@@ -15,6 +15,7 @@ struct TemplatePiece {
 
 struct PostProcessor {
   std::vector<TemplatePiece> single{{.sequence = 0}}, pair{{.sequence = 0}, {.sequence = 1, .type_id = 1}};
+  bool is_plain = true;  // no processor of a file set it
   std::int64_t added(bool is_pair) const noexcept {
     std::int64_t count = 0;
     for (const TemplatePiece& piece : is_pair ? pair : single)

@@ -1,6 +1,10 @@
 #include "text/pre_tokenizers.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "text/byte_level.h"
+#include "text/scanner.h"
 
 namespace lyceum {
 namespace {
@@ -9,26 +13,45 @@ using unicode::Char;
 
 bool has(char32_t c, int flags) { return (unicode::flags(c) & flags) != 0; }
 
-// The parts of one piece, characters that match standing apart as the behaviour says.
-template <class Match>
-void split_piece(const Characters& piece, SplitBehavior behavior, Match match, std::vector<Characters>& out) {
-  bool previous = false,
-       open = false;  // whether the last character matched; whether the last part may still grow
-  for (const Char& c : piece) {
-    const bool matched = match(c.code);
-    bool joins = open && matched == previous && (!matched || behavior == SplitBehavior::kContiguous);
-    if (behavior == SplitBehavior::kMergedWithPrevious) joins = open && !previous;
-    if (behavior == SplitBehavior::kMergedWithNext)
-      joins = open && (previous || !matched) && !(previous && matched);
-    previous = matched;
-    if (matched && behavior == SplitBehavior::kRemoved) {
-      open = false;
-      continue;
+// The parts of one piece whose ranges match or not, standing apart as the behaviour says.
+void split_ranges(const Characters& piece, std::vector<MatchRange> ranges, SplitBehavior behavior,
+                  std::vector<Characters>& out) {
+  std::vector<MatchRange> parts;
+  bool previous = false;  // whether the last range matched
+  const bool backwards = behavior == SplitBehavior::kMergedWithNext;
+  if (backwards) std::reverse(ranges.begin(), ranges.end());
+  for (const MatchRange& range : ranges) {
+    bool joins = false;
+    if (behavior == SplitBehavior::kContiguous) joins = range.matched == previous;
+    if (behavior == SplitBehavior::kMergedWithPrevious || backwards) joins = range.matched && !previous;
+    previous = range.matched;
+    if (behavior == SplitBehavior::kRemoved && range.matched) continue;
+    if (joins && !parts.empty()) {
+      parts.back().begin = std::min(parts.back().begin, range.begin);
+      parts.back().end = std::max(parts.back().end, range.end);
+    } else {
+      parts.push_back(range);
     }
-    if (!joins) out.emplace_back();
-    out.back().push_back(c);
-    open = true;
   }
+  if (backwards) std::reverse(parts.begin(), parts.end());
+  for (const MatchRange& part : parts)
+    if (part.begin < part.end)
+      out.emplace_back(piece.begin() + static_cast<std::ptrdiff_t>(part.begin),
+                       piece.begin() + static_cast<std::ptrdiff_t>(part.end));
+}
+
+// Every character that matches is a range, as is every run of others.
+template <class Match>
+std::vector<MatchRange> ranges_of(const Characters& piece, Match match) {
+  std::vector<MatchRange> out;
+  for (std::size_t i = 0; i < piece.size(); ++i) {
+    const bool matched = match(piece[i].code);
+    if (!matched && !out.empty() && !out.back().matched)
+      ++out.back().end;
+    else
+      out.push_back({i, i + 1, matched});
+  }
+  return out;
 }
 
 template <class F>
@@ -52,7 +75,7 @@ PreTokenizerPtr make(F f) {
 template <class Match>
 PreTokenizerPtr split_on(SplitBehavior behavior, Match match) {
   return make([behavior, match](const Characters& piece, std::vector<Characters>& out) {
-    split_piece(piece, behavior, match, out);
+    split_ranges(piece, ranges_of(piece, match), behavior, out);
   });
 }
 
@@ -98,6 +121,70 @@ PreTokenizerPtr digits_pre_tokenizer(bool individual) {
 
 PreTokenizerPtr delimiter_pre_tokenizer(char32_t delimiter) {
   return split_on(SplitBehavior::kRemoved, [delimiter](char32_t c) { return c == delimiter; });
+}
+
+PreTokenizerPtr split_pre_tokenizer(TextPattern pattern, SplitBehavior behavior, bool invert) {
+  return make([pattern = std::move(pattern), behavior, invert](const Characters& piece,
+                                                               std::vector<Characters>& out) {
+    std::vector<MatchRange> ranges = pattern.find_all(piece);
+    if (invert)
+      for (MatchRange& range : ranges) range.matched = !range.matched;
+    split_ranges(piece, std::move(ranges), behavior, out);
+  });
+}
+
+PreTokenizerPtr byte_level_pre_tokenizer(const ByteLevelOptions& o) {
+  std::vector<PreTokenizerPtr> parts;
+  if (o.add_prefix_space)
+    parts.push_back(make([](const Characters& piece, std::vector<Characters>& out) {
+      out.push_back(piece);
+      if (piece[0].code != ' ') out.back().insert(out.back().begin(), {' ', piece[0].begin, piece[0].end});
+    }));
+  if (o.use_regex)
+    parts.push_back(
+        split_pre_tokenizer(TextPattern::regex(kGpt2Pattern, "ByteLevel"), SplitBehavior::kIsolated, false));
+  parts.push_back(make([](const Characters& piece, std::vector<Characters>& out) {
+    out.push_back(piece);
+    to_byte_level(out.back());
+  }));
+  return pre_tokenizer_sequence(std::move(parts));
+}
+
+PreTokenizerPtr metaspace_pre_tokenizer(char32_t replacement, PrependScheme scheme, bool split) {
+  return make([replacement, scheme, split](const Characters& piece, std::vector<Characters>& out) {
+    Characters text = piece;
+    for (Char& c : text)
+      if (c.code == ' ') c.code = replacement;
+    const bool wanted =
+        scheme == PrependScheme::kAlways || (scheme == PrependScheme::kFirst && piece[0].begin == 0);
+    if (wanted && text[0].code != replacement)
+      text.insert(text.begin(), {replacement, text[0].begin, text[0].end});
+    if (!split) return out.push_back(std::move(text));
+    split_ranges(text, ranges_of(text, [&](char32_t c) { return c == replacement; }),
+                 SplitBehavior::kMergedWithNext, out);
+  });
+}
+
+PreTokenizerPtr unicode_scripts_pre_tokenizer() {
+  return make([](const Characters& piece, std::vector<Characters>& out) {
+    int last = -1;  // R: what stands before the first character of a script is lost
+    for (const Char& c : piece) {
+      const int script = c.code == ' ' ? 0 : unicode::script(c.code);
+      if (script != 0 && script != last) {
+        out.emplace_back();
+        last = script;
+      }
+      if (last >= 0) out.back().push_back(c);
+    }
+  });
+}
+
+PreTokenizerPtr fixed_length_pre_tokenizer(std::size_t length) {
+  return make([length](const Characters& piece, std::vector<Characters>& out) {
+    for (std::size_t i = 0; i < piece.size(); i += std::min(length, piece.size() - i))
+      out.emplace_back(piece.begin() + static_cast<std::ptrdiff_t>(i),
+                       piece.begin() + static_cast<std::ptrdiff_t>(i + std::min(length, piece.size() - i)));
+  });
 }
 
 PreTokenizerPtr pre_tokenizer_sequence(std::vector<PreTokenizerPtr> parts) {

@@ -1,5 +1,4 @@
-// The model of a tokenizer: from a normalised word to pieces of the vocabulary. Byte-level BPE and Unigram
-// are further ones.
+// The model of a tokenizer: from a normalised word to pieces of the vocabulary. WordPiece, BPE.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +18,8 @@ class TokenModel {
   virtual ~TokenModel() = default;
   // Appends the pieces of a word of `chars` characters. Safe to call from several threads.
   virtual void split(std::string_view word, std::int64_t chars, std::vector<Piece>& out) const = 0;
+  // Whether pieces inside a word begin with a mark.
+  virtual bool marks_continuations() const noexcept { return false; }
 };
 using TokenModelPtr = std::unique_ptr<const TokenModel>;
 

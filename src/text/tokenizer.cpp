@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/utf8.h"
+#include "text/byte_level.h"
 #include "text/tokenizer_impl.h"
 
 namespace lyceum {
@@ -49,6 +49,7 @@ std::shared_ptr<const Tokenizer> TokenizerBuilder::build(
   }
   for (const auto& [id, text] : vocabulary)
     if (!p.known[static_cast<std::size_t>(id)]) enter(id, text);
+  if (!p.trims.empty()) p.count_spaces();
   p.raw = AddedTokens(p.added, false, nullptr);
   p.normalized = AddedTokens(p.added, true, p.normalizer.get());
   for (const auto* pieces : {&p.post_processor.single, &p.post_processor.pair})
@@ -60,214 +61,63 @@ std::shared_ptr<const Tokenizer> TokenizerBuilder::build(
   return tokenizer_;
 }
 
-namespace {
-
-// Words seen before on this thread, with their pieces: prose repeats itself.
-class WordCache {
- public:
-  struct Entry {
-    std::uint64_t hash = 0;
-    std::uint8_t length = 0, count = 0;
-    char bytes[24] = {};
-    std::uint8_t ends[6] = {};
-    std::int32_t ids[6] = {};
+// White space as byte-level characters have it: U+0120 stands for a space.
+Tokenizer::Impl::Spaces Tokenizer::Impl::spaces_of(std::string_view token) {
+  const Characters chars = to_characters(token);
+  const auto solid = [](const unicode::Char& c) {
+    return c.code != byte_character(' ') && !(unicode::flags(c.code) & unicode::kSpace);
   };
-  // The slot where a word of that hash belongs, emptied when another tokenizer filled the cache.
-  Entry& slot(std::uint64_t owner, std::uint64_t hash) {
-    if (owner != owner_) {
-      entries_.assign(kEntries, {});
-      owner_ = owner;
-    }
-    return entries_[hash & (kEntries - 1)];
-  }
-
- private:
-  static constexpr std::size_t kEntries = 1 << 14;
-  std::vector<Entry> entries_;
-  std::uint64_t owner_ = 0;
-};
-
-// One word while it is being read: its normalised bytes, and for each the place it came from.
-struct Word {
-  std::string bytes;
-  std::vector<std::uint32_t> begins, ends;
-  std::int64_t chars = 0;
-  std::uint64_t hash = TokenTable::kSeed;
-};
-
-void append_piece(std::int32_t id, std::uint32_t begin, std::uint32_t end, bool with_offsets, Encoding& out) {
-  out.ids.push_back(id);
-  if (with_offsets) out.offsets.push_back({begin, end});
+  const auto counted = [](auto count) {
+    return static_cast<std::uint16_t>(std::min<std::ptrdiff_t>(count, 0xFFFF));
+  };
+  return {counted(std::find_if(chars.begin(), chars.end(), solid) - chars.begin()),
+          counted(std::find_if(chars.rbegin(), chars.rend(), solid) - chars.rbegin())};
 }
 
-struct AsciiTable {
-  // 0: dropped, 1: white space, 2: punctuation, else the character it becomes
-  unsigned char to[128];
-};
-AsciiTable ascii_table(const BertNormalizerOptions& o) {
-  AsciiTable table{};
-  for (unsigned c = 0; c < 128; ++c) {
-    const std::uint16_t f = unicode::flags(c);
-    if (o.clean_text && (f & unicode::kRemoved)) {
-      table.to[c] = 0;
-    } else if (f & unicode::kSpace) {
-      table.to[c] = 1;
-    } else if (f & unicode::kPunctuation) {
-      table.to[c] = 2;
-    } else {
-      table.to[c] = static_cast<unsigned char>(o.lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);
-    }
-  }
-  return table;
+void Tokenizer::Impl::count_spaces() {
+  for (const std::string& token : tokens) spaces.push_back(spaces_of(token));
 }
 
-}  // namespace
+// The bytes of the character that ends at `end`. What is no UTF-8 is cut as in reading forwards: bytes that
+// continue nothing stand alone, a broken sequence is as long as it can be.
+static std::uint32_t bytes_before(std::string_view text, std::uint32_t end) {
+  for (std::uint32_t length = std::min(4u, end); length > 1; --length)
+    if (static_cast<std::uint32_t>(decode_utf8(text.substr(end - length)).bytes) == length) return length;
+  return 1;
+}
 
-// BertNormalizer, BertPreTokenizer and WordPiece in one pass over the bytes. Returns false, with nothing
-// appended, when the text holds what only the plain road gets right: characters that canonical order may
-// move, or controls kept as characters.
-bool Tokenizer::Impl::scan_text(std::string_view text, std::uint32_t base, bool with_offsets,
-                                Encoding& out) const {
-  static thread_local WordCache cache;
-  static thread_local Word word;
-  static thread_local std::vector<Piece> pieces;
-  const BertNormalizerOptions& o = scan->options;
-  const AsciiTable ascii = ascii_table(o);
-  if (!o.clean_text)
-    for (const char c : text)
-      if (c >= 0 && c < 3) return false;  // the table's codes are these characters
-  const std::size_t ids_before = out.ids.size(), offsets_before = out.offsets.size();
-  const auto reset = [&] {
-    word.bytes.clear();
-    word.begins.clear();
-    word.ends.clear();
-    word.chars = 0;
-    word.hash = TokenTable::kSeed;
-  };
-  const auto flush = [&] {
-    if (word.bytes.empty()) return;
-    const std::size_t length = word.bytes.size();
-    const bool cached = length <= sizeof(WordCache::Entry::bytes);
-    WordCache::Entry* entry = cached ? &cache.slot(serial, word.hash) : nullptr;
-    if (entry != nullptr && entry->hash == word.hash && entry->length == length &&
-        std::memcmp(entry->bytes, word.bytes.data(), length) == 0) {
-      std::size_t begin = 0;
-      for (std::size_t i = 0; i < entry->count; ++i) {
-        append_piece(entry->ids[i], with_offsets ? word.begins[begin] : 0,
-                     with_offsets ? word.ends[entry->ends[i] - 1u] : 0, with_offsets, out);
-        begin = entry->ends[i];
-      }
-      reset();
-      return;
-    }
-    pieces.clear();
-    model->split(word.bytes, word.chars, pieces);
-    for (const Piece& piece : pieces)
-      append_piece(piece.id, with_offsets ? word.begins[piece.begin] : 0,
-                   with_offsets ? word.ends[piece.end - 1] : 0, with_offsets, out);
-    if (entry != nullptr && pieces.size() <= std::size(entry->ids)) {
-      entry->hash = word.hash;
-      entry->length = static_cast<std::uint8_t>(length);
-      entry->count = static_cast<std::uint8_t>(pieces.size());
-      std::memcpy(entry->bytes, word.bytes.data(), length);
-      for (std::size_t i = 0; i < pieces.size(); ++i) {
-        entry->ids[i] = pieces[i].id;
-        entry->ends[i] = static_cast<std::uint8_t>(pieces[i].end);
-      }
-    }
-    reset();
-  };
-  const auto put_byte = [&](char byte, std::uint32_t begin, std::uint32_t end) {
-    word.bytes.push_back(byte);
-    word.hash = TokenTable::step(word.hash, byte);
-    if (with_offsets) {
-      word.begins.push_back(begin);
-      word.ends.push_back(end);
-    }
-  };
-  // A character after normalisation.
-  const auto put = [&](char32_t c, std::uint32_t begin, std::uint32_t end) {
-    const std::uint16_t f = unicode::flags(c);
-    if (f & unicode::kSpace) return flush();
-    const bool alone = (f & unicode::kPunctuation) != 0;
-    if (alone) flush();
-    std::string bytes;
-    append_utf8(bytes, c);
-    for (const char byte : bytes) put_byte(byte, begin, end);
-    ++word.chars;
-    if (alone) flush();
-  };
-  const auto lowered = [&](char32_t c, std::uint32_t begin, std::uint32_t end) {
-    const auto lower = o.lowercase ? unicode::lower(c) : std::span<const std::uint32_t>();
-    if (lower.empty()) return put(c, begin, end);
-    for (const std::uint32_t part : lower) put(part, begin, end);
-  };
-  reset();
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::uint32_t begin = base + static_cast<std::uint32_t>(i);
-    if (byte < 0x80) {
-      ++i;
-      const unsigned char to = ascii.to[byte];
-      if (to > 2) {
-        put_byte(static_cast<char>(to), begin, begin + 1);
-        ++word.chars;
-      } else if (to == 1) {
-        flush();
-      } else if (to == 2) {
-        flush();
-        put_byte(static_cast<char>(byte), begin, begin + 1);
-        ++word.chars;
-        flush();
-      }
-      continue;
-    }
-    const Utf8Char c = decode_utf8(text.substr(i));
-    i += static_cast<std::size_t>(c.bytes);
-    const std::uint32_t end = base + static_cast<std::uint32_t>(i);
-    const std::uint16_t f = unicode::flags(c.code);
-    if (o.clean_text && (f & unicode::kRemoved)) continue;
-    if (o.strip_accents && (f & unicode::kMoves)) {
-      out.ids.resize(ids_before);
-      out.offsets.resize(offsets_before);
-      reset();
-      return false;
-    }
-    const bool ideograph = o.handle_chinese_chars && (f & unicode::kCjk);
-    if (ideograph) flush();
-    if (o.strip_accents) {
-      const unicode::Char one{c.code, begin, end};
-      for (const unicode::Char& part : unicode::normalize({&one, 1}, unicode::Form::kNfd))
-        if (!(unicode::flags(part.code) & unicode::kMark)) lowered(part.code, begin, end);
-    } else {
-      lowered(c.code, begin, end);
-    }
-    if (ideograph) flush();
+// R: process_offsets of pre_tokenizers/byte_level.rs, which counts characters
+void Tokenizer::Impl::Sink::put_trimmed(TokenSpan span, Spaces counted) {
+  for (const TrimOffsets& trim : impl.trims) {
+    std::uint32_t before = counted.before, behind = counted.behind;
+    // R: one space there was added and takes no place; of several none was
+    if (before == 1 && trim.add_prefix_space && (out.offsets.empty() || span.begin == 0)) before = 0;
+    for (; before > 0 && span.begin < span.end; --before)
+      span.begin += static_cast<std::uint32_t>(decode_utf8(whole.substr(span.begin)).bytes);
+    span.begin = std::min(span.begin, span.end);
+    std::uint32_t end = span.end;
+    for (; behind > 0 && end > 0; --behind) end -= bytes_before(whole, end);
+    if (behind == 0) span.end = std::max(end, span.begin);
   }
-  flush();
-  return true;
+  out.offsets.push_back(span);
 }
 
 // The plain road: normalised characters to words to ids.
-void Tokenizer::Impl::encode_words(const Characters& text, bool with_offsets, Encoding& out) const {
+void Tokenizer::Impl::encode_words(const Characters& text, Sink& sink) const {
   std::vector<Characters> pieces;
   if (!text.empty()) pieces.push_back(text);
   if (pre_tokenizer) pre_tokenizer->split(pieces);
-  std::string bytes;
-  std::vector<std::size_t> char_of;  // of each byte
   std::vector<Piece> parts;
   for (const Characters& piece : pieces) {
-    bytes.clear();
-    char_of.clear();
-    for (std::size_t i = 0; i < piece.size(); ++i) {
-      append_utf8(bytes, piece[i].code);
-      char_of.resize(bytes.size(), i);
-    }
+    const FlatText flat(piece);
     parts.clear();
-    model->split(bytes, static_cast<std::int64_t>(piece.size()), parts);
+    sink.begin_word();
+    model->split(flat.bytes, static_cast<std::int64_t>(piece.size()), parts);
+    const std::size_t last =
+        flat.char_of.size() - 1;  // a model's places may run past a word (symbols with a suffix)
     for (const Piece& part : parts)
-      append_piece(part.id, piece[char_of[part.begin]].begin, piece[char_of[part.end - 1]].end, with_offsets,
-                   out);
+      sink.put(part.id, piece[flat.char_of[std::min<std::size_t>(part.begin, last)]].begin,
+               piece[flat.char_of[std::min<std::size_t>(part.end - 1, last)]].end);
   }
 }
 
@@ -276,32 +126,52 @@ void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& op
   if (text.size() > 0xFFFFFFFFu)
     fail(Errc::kLimit, "tokenizer: found a text of {} bytes, expected at most 4 GiB", text.size());
   out.ids.reserve(out.ids.size() + text.size() / 4 + 2);
-  const auto append_token = [&](const AddedToken& token, const Characters& from, std::size_t begin,
-                                std::size_t end) {
-    append_piece(token.id, from[begin].begin, from[end - 1].end, options.with_offsets, out);
+  Sink sink{*this, text, options.with_offsets, out};
+  const auto put_token = [&](const AddedToken& token, const Characters& from, std::size_t begin,
+                             std::size_t end) {
+    if (options.with_offsets) {
+      sink.begin_word();
+      out.words.push_back(sink.word);
+      const TokenSpan span{from[begin].begin, from[end - 1].end};
+      if (trims.empty()) {
+        out.offsets.push_back(span);
+      } else {  // R: its text is what was cut out, with the white space that it takes along
+        std::string content;
+        for (std::size_t i = begin; i < end; ++i) append_utf8(content, from[i].code);
+        sink.put_trimmed(span, spaces_of(content));
+      }
+    }
+    out.ids.push_back(token.id);
   };
-  // Text without added tokens, from `begin` on in the original.
+  const auto part_of = [](const Characters& chars, const AddedTokens::Part& cut) {
+    return Characters(chars.begin() + static_cast<std::ptrdiff_t>(cut.begin),
+                      chars.begin() + static_cast<std::ptrdiff_t>(cut.end));
+  };
+  const auto scanned = [&](std::string_view part, std::uint32_t base) {
+    if (plainly) return false;
+    return scan ? scan_text(part, base, sink) : byte_scan && scan_bytes(part, base, sink);
+  };
+  // Text without added tokens that are looked for before normalising, from `begin` on in the original.
   const auto encode_between = [&](std::string_view part, std::uint32_t base) {
-    if (!plainly && scan && normalized.empty() && scan_text(part, base, options.with_offsets, out)) return;
+    const bool none_normalized = normalized.empty() || (!normalizer && !normalized.may_occur(part));
+    if (none_normalized && scanned(part, base)) return;
     Characters chars = to_characters(part);
     for (unicode::Char& c : chars) c.begin += base, c.end += base;
     if (normalizer) normalizer->apply(chars);
-    if (normalized.empty()) return encode_words(chars, options.with_offsets, out);
+    if (none_normalized) return encode_words(chars, sink);
     for (const AddedTokens::Part& cut : normalized.cut(chars, options.parse_special)) {
-      if (cut.token != nullptr) {
-        append_token(*cut.token, chars, cut.begin, cut.end);
-      } else {
-        encode_words(Characters(chars.begin() + static_cast<std::ptrdiff_t>(cut.begin),
-                                chars.begin() + static_cast<std::ptrdiff_t>(cut.end)),
-                     options.with_offsets, out);
-      }
+      const std::uint32_t begin = chars[cut.begin].begin, end = chars[cut.end - 1].end;
+      if (cut.token != nullptr)
+        put_token(*cut.token, chars, cut.begin, cut.end);
+      else if (normalizer || !scanned(text.substr(begin, end - begin), begin))
+        encode_words(part_of(chars, cut), sink);
     }
   };
   if (!raw.may_occur(text)) return encode_between(text, 0);
   const Characters chars = to_characters(text);
   for (const AddedTokens::Part& cut : raw.cut(chars, options.parse_special)) {
     if (cut.token != nullptr) {
-      append_token(*cut.token, chars, cut.begin, cut.end);
+      put_token(*cut.token, chars, cut.begin, cut.end);
     } else {
       const std::uint32_t begin = chars[cut.begin].begin, end = chars[cut.end - 1].end;
       encode_between(text.substr(begin, end - begin), begin);
@@ -311,61 +181,72 @@ void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& op
 
 namespace {
 
-void cut_to(Encoding& e, std::size_t count) {
-  if (e.ids.size() <= count) return;
-  e.ids.resize(count);
-  if (!e.offsets.empty()) e.offsets.resize(count);
-  e.truncated = true;
+// How many tokens of each text are kept.
+struct Kept {
+  std::size_t first, second;
+};
+
+Kept kept_within(std::size_t room, std::size_t first, std::size_t second, bool is_pair,
+                 Truncation truncation) {
+  const std::size_t total = first + second;
+  if (total <= room) return {first, second};
+  if (!is_pair) return {room, 0};
+  if (truncation == Truncation::kLongestFirst) {
+    // the shorter one keeps what it has as long as it is no longer than half
+    std::size_t shorter = std::min(first, second), longer = std::max(first, second);
+    longer = shorter > room ? shorter : std::max(shorter, room - shorter);
+    if (shorter + longer > room) shorter = room / 2, longer = shorter + room % 2;
+    return first > second ? Kept{longer, shorter} : Kept{shorter, longer};
+  }
+  const std::size_t cut = truncation == Truncation::kOnlyFirst ? first : second, excess = total - room;
+  if (cut <= excess)
+    fail(Errc::kData, "tokenizer: the text to be cut has {} tokens, and {} are too many", cut, excess);
+  return truncation == Truncation::kOnlyFirst ? Kept{first - excess, second} : Kept{first, second - excess};
+}
+
+template <class T>
+void append_first(std::vector<T>& to, const std::vector<T>& from, std::size_t count) {
+  to.insert(to.end(), from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 }  // namespace
 
 // Truncates, then puts the template's special tokens around.
-void Tokenizer::Impl::finish(Encoding& first, Encoding* second, const EncodeOptions& options,
+void Tokenizer::Impl::finish(const Encoding& first, const Encoding* second, const EncodeOptions& options,
                              Encoding& out) const {
+  Kept kept{first.ids.size(), second ? second->ids.size() : 0};
   if (options.max_tokens > 0) {
     const std::int64_t around = options.add_special ? post_processor.added(second != nullptr) : 0;
     if (options.max_tokens < around)
       fail(Errc::kUsage, "tokenizer: found a limit of {} tokens, expected at least the {} special ones",
            options.max_tokens, around);
-    const auto room = static_cast<std::size_t>(options.max_tokens - around);
-    const std::size_t total = first.ids.size() + (second ? second->ids.size() : 0);
-    if (total > room && second == nullptr) {
-      cut_to(first, room);
-    } else if (total > room && options.truncation == Truncation::kLongestFirst) {
-      // the shorter one keeps what it has as long as it is no longer than half
-      std::size_t shorter = std::min(first.ids.size(), second->ids.size()),
-                  longer = std::max(first.ids.size(), second->ids.size());
-      const bool swapped = first.ids.size() > second->ids.size();
-      longer = shorter > room ? shorter : std::max(shorter, room - shorter);
-      if (shorter + longer > room) shorter = room / 2, longer = shorter + room % 2;
-      cut_to(first, swapped ? longer : shorter);
-      cut_to(*second, swapped ? shorter : longer);
-    } else if (total > room) {
-      Encoding& cut = options.truncation == Truncation::kOnlyFirst ? first : *second;
-      const std::size_t excess = total - room;
-      if (cut.ids.size() <= excess)
-        fail(Errc::kData, "tokenizer: the text to be cut has {} tokens, and {} are too many", cut.ids.size(),
-             excess);
-      cut_to(cut, cut.ids.size() - excess);
-    }
+    kept = kept_within(static_cast<std::size_t>(options.max_tokens - around), kept.first, kept.second,
+                       second != nullptr, options.truncation);
   }
-  out.truncated = first.truncated || (second && second->truncated);
+  out.truncated = kept.first < first.ids.size() || (second && kept.second < second->ids.size());
   for (const TemplatePiece& piece : second ? post_processor.pair : post_processor.single) {
     if (piece.sequence < 0) {
       if (!options.add_special) continue;
       for (const std::int32_t id : piece.ids) {
         out.ids.push_back(id);
         out.type_ids.push_back(piece.type_id);
-        if (options.with_offsets) out.offsets.push_back({0, 0}), out.special.push_back(1);
+        if (!options.with_offsets) continue;
+        out.offsets.push_back({0, 0});
+        out.special.push_back(1);
+        out.words.push_back(-1);
+        out.sequences.push_back(-1);
       }
       continue;
     }
     const Encoding& from = piece.sequence == 0 ? first : *second;
-    out.ids.insert(out.ids.end(), from.ids.begin(), from.ids.end());
+    const std::size_t count = piece.sequence == 0 ? kept.first : kept.second;
+    append_first(out.ids, from.ids, count);
     out.type_ids.resize(out.ids.size(), piece.type_id);
-    out.offsets.insert(out.offsets.end(), from.offsets.begin(), from.offsets.end());
-    if (options.with_offsets) out.special.resize(out.ids.size(), 0);
+    if (!options.with_offsets) continue;
+    append_first(out.offsets, from.offsets, count);
+    append_first(out.words, from.words, count);
+    out.special.resize(out.ids.size(), 0);
+    out.sequences.resize(out.ids.size(), static_cast<std::int8_t>(piece.sequence));
   }
 }
 
@@ -378,6 +259,19 @@ Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) 
   t_first.clear();
   impl_->encode_text(text, options, false, t_first);
   impl_->finish(t_first, nullptr, options, out);
+  return out;
+}
+
+Encoding Tokenizer::post_process(const Encoding& text, const EncodeOptions& options) const {
+  Encoding out;
+  impl_->finish(text, nullptr, options, out);
+  return out;
+}
+
+Encoding Tokenizer::post_process(const Encoding& first, const Encoding& second,
+                                 const EncodeOptions& options) const {
+  Encoding out;
+  impl_->finish(first, &second, options, out);
   return out;
 }
 
@@ -421,12 +315,19 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
     if (text == nullptr) fail(Errc::kData, "detokenize: found the id {}, expected 0 to {}", id, size() - 1);
     if (!(skip_special && is_special(id))) tokens.push_back(*text);
   }
-  std::string out;
-  if (impl_->decoder) impl_->decoder->apply(tokens);
-  for (std::size_t i = 0; i < tokens.size(); ++i) out += (impl_->decoder || i == 0 ? "" : " ") + tokens[i];
+  std::string out = join(std::move(tokens));
   if (impl_->clean_up_spaces) clean_up_spaces(out);
   return out;
 }
+
+std::string Tokenizer::join(std::vector<std::string> tokens) const {
+  if (impl_->decoder) impl_->decoder->apply(tokens);
+  std::string out;
+  for (std::size_t i = 0; i < tokens.size(); ++i) out += (impl_->decoder || i == 0 ? "" : " ") + tokens[i];
+  return out;
+}
+
+bool Tokenizer::marks_continuations() const noexcept { return impl_->model->marks_continuations(); }
 
 std::int64_t Tokenizer::size() const noexcept { return static_cast<std::int64_t>(impl_->tokens.size()); }
 
@@ -447,6 +348,9 @@ bool Tokenizer::is_special(std::int32_t id) const noexcept {
 
 std::int64_t Tokenizer::special_tokens_around_one() const noexcept {
   return impl_->post_processor.added(false);
+}
+std::int64_t Tokenizer::special_tokens_around_two() const noexcept {
+  return impl_->post_processor.added(true);
 }
 
 std::string Tokenizer::summary() const { return impl_->description; }

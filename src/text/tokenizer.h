@@ -27,9 +27,17 @@ struct Encoding {
   std::vector<std::int32_t> ids, type_ids;
   std::vector<TokenSpan>
       offsets;  // bytes of the text (of its own text for each part of a pair); only on request
-  std::vector<std::uint8_t> special;  // 1 for tokens that the post-processor added; with offsets only
+  // With offsets only: 1 for tokens that the post-processor added; the word of its text that a token is part
+  // of, counted from 0 (an added token of the text is a word); the text of a pair that it is of, 0 or 1. The
+  // last two are -1 for what the post-processor added.
+  std::vector<std::uint8_t> special;
+  std::vector<std::int32_t> words;
+  std::vector<std::int8_t> sequences;
   bool truncated = false;
-  void clear() { ids.clear(), type_ids.clear(), offsets.clear(), special.clear(), truncated = false; }
+  void clear() {
+    ids.clear(), type_ids.clear(), offsets.clear(), special.clear(), words.clear(), sequences.clear();
+    truncated = false;
+  }
 };
 
 enum class Truncation { kLongestFirst, kOnlyFirst, kOnlySecond };
@@ -45,11 +53,12 @@ struct EncodeOptions {
 // Safe to use from several threads at once.
 class Tokenizer {
  public:
-  // tokenizer.json, else vocab.txt; truncation and padding written there are ignored. As the reference does
-  // it: where tokenizer_config.json (else config.json) names BERT's tokenizer class, do_lower_case,
-  // strip_accents, tokenize_chinese_chars and the special tokens of tokenizer_config.json, or their defaults,
-  // stand over what tokenizer.json says; only its vocabulary and added tokens count. Throws Errc::kIo when
-  // neither file is there, Errc::kUnsupported for parts that this build lacks, Errc::kFormat for bad files.
+  // tokenizer.json, else vocab.json with merges.txt, else vocab.txt; truncation and padding written there are
+  // ignored. As the reference does it: where tokenizer_config.json (else config.json) names a class that
+  // builds its pipeline anew (BERT's, MPNet's, RoBERTa's, GPT-2's, GPT-NeoX's), the options and special
+  // tokens of tokenizer_config.json, or the class's defaults, stand over what tokenizer.json says; only its
+  // vocabulary, merges, added tokens and (for GPT-2) post-processor count. Throws Errc::kIo when none of the
+  // files is there, Errc::kUnsupported for parts that this build lacks, Errc::kFormat for bad files.
   static std::shared_ptr<const Tokenizer> from_folder(const ModelFolder& folder);
   static std::shared_ptr<const Tokenizer> from_json(std::string_view text, const std::string& what);
   struct VocabularyOptions {
@@ -68,7 +77,8 @@ class Tokenizer {
   ~Tokenizer();
 
   // Valid UTF-8 (invalid bytes are read as U+FFFD). Throws Errc::kUsage when max_tokens leaves no room for
-  // the special tokens.
+  // the special tokens, Errc::kLimit when a pattern or a replacement of the file gets out of hand on this
+  // text, Errc::kFormat when the file's unknown token is needed and missing.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
   Encoding encode_pair(std::string_view first, std::string_view second,
                        const EncodeOptions& options = {}) const;
@@ -83,9 +93,21 @@ class Tokenizer {
   const std::string* token(std::int32_t id) const noexcept;  // null: no such id
   std::optional<std::int32_t> id(std::string_view token) const;
   bool is_special(std::int32_t id) const noexcept;
-  std::int64_t special_tokens_around_one()
-      const noexcept;           // how many the post-processor adds to a single text
+  // How many the post-processor adds to a single text, and to a pair.
+  std::int64_t special_tokens_around_one() const noexcept;
+  std::int64_t special_tokens_around_two() const noexcept;
   std::string summary() const;  // one line for people
+
+  // What encode() and encode_pair() make of texts that were encoded without special tokens and not cut (their
+  // offsets are kept where options.with_offsets says so): cut, special tokens around. For texts that stand in
+  // many pairs, and for windows of long ones.
+  Encoding post_process(const Encoding& text, const EncodeOptions& options = {}) const;
+  Encoding post_process(const Encoding& first, const Encoding& second,
+                        const EncodeOptions& options = {}) const;
+  // Tokens as text, by the decoder alone.
+  std::string join(std::vector<std::string> tokens) const;
+  // Whether a piece inside a word begins with a mark, as WordPiece's "##", so that a token tells by itself.
+  bool marks_continuations() const noexcept;
 
   // The slow and plain road through the same pipeline, for tests.
   Encoding encode_plainly(std::string_view text, const EncodeOptions& options = {}) const;

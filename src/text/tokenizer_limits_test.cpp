@@ -48,6 +48,17 @@ TEST(TokenizerLimits, IdsWithLargeHolesAreRefused) {
     expect_error(Errc::kFormat, "'a'", [&] { Tokenizer::from_json(with_id(id), "t"); });
 }
 
+TEST(TokenizerLimits, AnAddedTokenGetsTheNextIdWhateverTheFileSays) {  // tokenizers 0.23.3
+  const auto t = Tokenizer::from_json(
+      tokenizer(
+          R"("added_tokens":[{"id":16000000,"content":"<x>"},{"id":9,"content":"a"},{"id":9,"content":"<y>"}])"),
+      "t");
+  EXPECT_EQ(t->id("<x>"), 3);
+  EXPECT_EQ(t->id("a"), 1);
+  EXPECT_EQ(t->id("<y>"), 4);
+  EXPECT_EQ(t->size(), 5);
+}
+
 TEST(TokenizerLimits, ATemplateHoldsEachTextOnce) {
   const std::string a = R"({"Sequence":{"id":"A","type_id":0}})";
   const auto with = [&](const std::string& single) {
@@ -66,6 +77,72 @@ TEST(TokenizerLimits, APieceLongerThanAnyWordIsNoHarm) {
       "t");
   EXPECT_EQ(t->encode("aaa").ids, (std::vector<std::int32_t>{1, 2, 2}));
   EXPECT_EQ(t->encode(word).ids.size(), 70'000u) << "pieces of more than 512 bytes do not occur in words";
+}
+
+std::string bpe(const std::string& model, const std::string& more = "") {
+  return R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},)" + model + "}" + more + "}";
+}
+
+TEST(TokenizerLimits, MergesAreReadWithCare) {
+  EXPECT_EQ(Tokenizer::from_json(bpe(R"("merges":["a b"])"), "t")->encode("ab").ids,
+            (std::vector<std::int32_t>{2}));
+  EXPECT_EQ(Tokenizer::from_json(bpe(R"("merges":[["a","b"]])"), "t")->encode("ab").ids,
+            (std::vector<std::int32_t>{2}));
+  for (const char* merges :
+       {R"("merges":["a"])", R"("merges":["a b c"])", R"("merges":[["a"]])", R"("merges":[["a",1]])",
+        R"("merges":[1])", R"("merges":{"a":"b"})", R"("merges":["a x"])", R"("merges":["b a"])"})
+    expect_error(Errc::kFormat, "", [&] { Tokenizer::from_json(bpe(merges), "t"); });
+}
+
+TEST(TokenizerLimits, TokensThatAreNoBytesStayTokens) {
+  const auto t = Tokenizer::from_json(
+      R"({"model":{"type":"BPE","vocab":{"<0x-1>":0,"<0xZZ>":1,"<0x41>":2,"<0x+F>":3,"<0xFF>":4},"merges":[]},"decoder":{"type":"ByteFallback"}})",
+      "t");
+  EXPECT_EQ(t->decode(std::vector<std::int32_t>{0, 1, 2, 3}), "<0x-1><0xZZ>A\x0F");
+  EXPECT_EQ(t->decode(std::vector<std::int32_t>{4, 2}), "\uFFFD\uFFFD");
+}
+
+TEST(TokenizerLimits, SequencesInSequencesEndAtALimit) {
+  std::string open, close;
+  for (int i = 0; i < 100'000; ++i) {
+    open += R"({"type":"Sequence","normalizers":[)";
+    close += "]}";
+  }
+  expect_error(Errc::kFormat, "nested",
+               [&] { Tokenizer::from_json(tokenizer("\"normalizer\":" + open + close), "t"); });
+}
+
+TEST(TokenizerLimits, CharsmapsAreCheckedBeforeUse) {
+  const auto with = [&](const std::string& base64) {
+    return Tokenizer::from_json(
+        tokenizer(R"("normalizer":{"type":"Precompiled","precompiled_charsmap":")" + base64 + "\"}"), "t");
+  };
+  for (const char* bad : {"", "!!!!", "AAAA", "AAAAAA==", "/////wAA", "BQAAAAAAAAAA"})
+    expect_error(Errc::kFormat, "precompiled_charsmap", [&] { with(bad); });
+  // tries of four units that point anywhere
+  for (const char* odd : {"EAAAAP////////////////////8AAA==", "EAAAAAAEAAAAAQAAAAEAAAABAABhAA=="}) {
+    const auto t = with(odd);
+    EXPECT_NO_THROW(t->encode("a\u0301\xFF\u00E9"));
+  }
+}
+
+TEST(TokenizerLimits, PiecesOfAFixedLengthMayBeLonger) {
+  const auto with = [&](const std::string& length) {
+    return Tokenizer::from_json(
+        tokenizer(R"("pre_tokenizer":{"type":"FixedLength","length":)" + length + "}"), "t");
+  };
+  EXPECT_EQ(with("1073741824")->encode("aa").ids, (std::vector<std::int32_t>{2}));
+  EXPECT_EQ(with("1")->encode("aa").ids, (std::vector<std::int32_t>{1, 1}));
+  for (const char* length : {"0", "-1", "18446744073709551615", "1.5"})
+    expect_error(Errc::kFormat, "length", [&] { with(length); });
+}
+
+TEST(TokenizerLimits, PatternsOfAFileMayNotRunAway) {
+  const auto t = Tokenizer::from_json(
+      tokenizer(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a+)+b"},"behavior":"Isolated"})"),
+      "t");
+  EXPECT_EQ(t->encode("aa").ids, (std::vector<std::int32_t>{2}));
+  expect_error(Errc::kLimit, "too many steps", [&] { t->encode(std::string(5'000, 'a') + "cb"); });
 }
 
 }  // namespace

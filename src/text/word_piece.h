@@ -47,6 +47,7 @@ class WordPiece final : public TokenModel {
   // Appends the pieces of a word of `chars` characters; a word that cannot be covered, or is longer than
   // max_chars, is one unknown piece.
   void split(std::string_view word, std::int64_t chars, std::vector<Piece>& out) const override;
+  bool marks_continuations() const noexcept override { return !prefix_.empty(); }
   const std::string& prefix() const noexcept { return prefix_; }
 
  private:

@@ -1,4 +1,4 @@
-# Installs the build into a staging folder, builds tests/consumer against it, and runs the example on a tiny model.
+# Installs the build into a staging folder, builds tests/consumer against it, and runs the examples on tiny models.
 #   cmake -DBUILD=... -DSOURCE=... -DWORK=... -DHELPER=... -DFLAGS=... -DCOMPILER=... -P run.cmake
 cmake_minimum_required(VERSION 3.25)
 function(run)
@@ -12,7 +12,7 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 file(MAKE_DIRECTORY ${WORK}/notes)
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/stage)
-run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${WORK}/build -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/stage -DEXAMPLE=${SOURCE}/examples/search_notes.cpp
+run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${WORK}/build -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/stage -DEXAMPLES=${SOURCE}/examples
     -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${HELPER} model ${WORK}/model)
@@ -25,4 +25,10 @@ endif()
 run(${CMAKE_COMMAND} -E chdir ${WORK} ${WORK}/build/search_notes ${WORK}/model ${WORK}/notes "the cat")
 if(NOT out MATCHES "0 files added, 2 unchanged")
   message(FATAL_ERROR "the second run printed:\n${out}")
+endif()
+file(WRITE ${WORK}/lines.txt "a dog ran\nthe cat sat on the mat\n")
+execute_process(COMMAND ${WORK}/build/rerank_lines ${SOURCE}/src/tasks/rerank/golden/model "the cat" INPUT_FILE ${WORK}/lines.txt
+                OUTPUT_VARIABLE out RESULT_VARIABLE status)
+if(status OR NOT out MATCHES "0\\.[0-9]+  a dog ran\n" OR NOT out MATCHES "0\\.[0-9]+  the cat sat on the mat\n")
+  message(FATAL_ERROR "rerank_lines printed:\n${out}")
 endif()

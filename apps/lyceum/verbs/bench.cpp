@@ -7,7 +7,7 @@
 #include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/random.h"
-#include "kernels/gemm/gemm.h"
+#include "kernels/narrow/narrow.h"
 #include "nn/registry.h"
 #include "tasks/embed/embedder.h"
 
@@ -41,7 +41,7 @@ Times time(int repeats, F run) {
 }
 
 // Seconds that the matrix products of these parameters alone take for so many rows.
-double product_seconds(const Model& model, std::int64_t rows, int repeats) {
+double product_seconds(const Model& model, std::int64_t rows, int repeats, Compute compute) {
   std::map<std::pair<std::int64_t, std::int64_t>, int> shapes;
   for (const WeightPtr& w : model.parameters())
     if (w->shape().dims() == 2 && w->name().find("encoder") != std::string::npos)
@@ -53,11 +53,20 @@ double product_seconds(const Model& model, std::int64_t rows, int repeats) {
         b(static_cast<std::size_t>(n * k), 0.25f);
     std::vector<float> c(static_cast<std::size_t>(rows * n));
     const kernels::PackSource source{.data = b.data(), .n = n, .k_stride = 1, .n_stride = k};
+    const kernels::LeftMatrix left{.data = a.data(), .stride = k};
     kernels::Panels panels;
-    kernels::pack({&source, 1}, k, panels);
-    sum += count * time(repeats, [&] {
-                     kernels::product({.data = a.data(), .stride = k}, rows, panels, c.data(), n);
-                   }).median;
+    kernels::NarrowPanels narrow;
+    if (compute == Compute::kF32) {
+      kernels::pack({&source, 1}, k, panels);
+    } else {
+      kernels::pack({&source, 1}, k,
+                    compute == Compute::kInt8 ? kernels::Narrow::kInt8 : kernels::Narrow::kBF16, narrow);
+    }
+    const auto run = [&] {
+      compute == Compute::kF32 ? kernels::product(left, rows, panels, c.data(), n)
+                               : kernels::product(left, rows, narrow, c.data(), n);
+    };
+    sum += count * time(repeats, run).median;
   }
   return sum;
 }
@@ -71,7 +80,7 @@ void print(const Common& common, const std::string& name, const char* unit, doub
                                    {"max", amount / t.least},
                                    {"repeats", repeats},
                                    {"threads", thread_count()},
-                                   {"dtype", "f32"},
+                                   {"dtype", common.dtype.empty() ? "f32" : common.dtype},
                                    {"peak_bytes", memory_use().peak_bytes},
                                    {"product_rate", product_rate}};
   if (common.json) return print_json(row);
@@ -115,8 +124,9 @@ void run(const Options& o, const Common& common) {
     return;
   }
   const ModelFolder folder = find_model(o.model, common);
+  const Compute compute = compute_of(common).value_or(Compute::kF32);
   if (!o.texts.empty()) {
-    const auto embedder = Embedder::load(folder);
+    const auto embedder = Embedder::load(folder, {.compute = compute_of(common)});
     LineReader reader({.file = o.texts}, common);
     std::vector<std::string> texts;
     for (std::string line; reader.next(line);) texts.push_back(line);
@@ -128,7 +138,7 @@ void run(const Options& o, const Common& common) {
     const Times t = time(o.repeats, [&] { embedder->encode(texts); });
     print(common, fmt::format("{} texts", texts.size()), "texts/s", static_cast<double>(texts.size()), t,
           o.repeats,
-          product_seconds(embedder->model(), std::min<std::int64_t>(tokens, 4096), o.repeats) *
+          product_seconds(embedder->model(), std::min<std::int64_t>(tokens, 4096), o.repeats, compute) *
               static_cast<double>(tokens) / static_cast<double>(std::min<std::int64_t>(tokens, 4096)) /
               t.median);
     return;
@@ -136,26 +146,27 @@ void run(const Options& o, const Common& common) {
   if (o.batch.size() != o.tokens.size())
     fail(Errc::kUsage, "bench: found {} --batch and {} --tokens, expected as many", o.batch.size(),
          o.tokens.size());
-  const LoadedModel loaded = load_model(folder);
+  const LoadedModel loaded = load_model(folder, compute_of(common));
   std::vector<std::pair<std::int64_t, std::int64_t>> cases;
   for (std::size_t i = 0; i < o.batch.size(); ++i) cases.emplace_back(o.batch[i], o.tokens[i]);
   if (cases.empty()) cases = {{1, 16}, {1, 128}, {8, 128}, {32, 128}, {4, 512}};
   for (const auto& [batch, tokens] : cases) {
-    if (tokens > loaded.model->max_positions())
-      fail(Errc::kUsage, "bench: found {} tokens, expected at most {}", tokens,
-           loaded.model->max_positions());
-    PackedTokens packed;
+    if (tokens > loaded.model->max_tokens())
+      fail(Errc::kUsage, "bench: found {} tokens, expected at most {}", tokens, loaded.model->max_tokens());
+    TokenPacker packer(*loaded.model);
     Random random(common.seed);
-    for (std::int64_t i = 0; i < batch * tokens; ++i)
-      packed.ids.push_back(random.below(static_cast<std::uint32_t>(loaded.model->vocabulary())));
-    packed.types.assign(packed.ids.size(), 0);
-    const std::vector<std::int64_t> lengths(static_cast<std::size_t>(batch), tokens);
-    packed.layout = SequenceLayout::from_lengths(lengths);
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens)), types(ids.size());
+    for (std::int64_t b = 0; b < batch; ++b) {
+      for (std::int32_t& id : ids)
+        id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(loaded.model->vocabulary())));
+      packer.add(ids, types);
+    }
+    const PackedTokens packed = packer.finish();
     loaded.model->encode(packed);
     reset_peak_memory();
     const Times t = time(o.repeats, [&] { loaded.model->encode(packed); });
     print(common, fmt::format("{}x{}", batch, tokens), "tokens/s", static_cast<double>(batch * tokens), t,
-          o.repeats, product_seconds(*loaded.model, batch * tokens, o.repeats) / t.median);
+          o.repeats, product_seconds(*loaded.model, batch * tokens, o.repeats, compute) / t.median);
   }
 }
 

@@ -2,8 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/lyceum/app.h"
+#include "apps/lyceum/blocks.h"
 #include "base/error.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 #include "formats/npy.h"
 #include "tasks/embed/embedder.h"
@@ -16,11 +16,9 @@ struct Options {
   InputOptions input;
   EmbedderOptions embedder;
   std::string prompt;
-  bool resume = false, no_truncate = false;
+  bool resume = false;
+  CutTexts cuts;
 };
-
-// Of input at a time: what a kill loses of the work, and how often progress is shown.
-constexpr std::size_t kBlockTexts = 1024, kBlockBytes = std::size_t{1} << 18;
 
 void print_row(std::int64_t index, const std::string& text, std::span<const float> row, bool truncated,
                const Common& common) {
@@ -37,41 +35,28 @@ void print_row(std::int64_t index, const std::string& text, std::span<const floa
 }
 
 // Embeds what `reader` still gives; `done` counts the texts, also when this ends early.
-void embed_all(LineReader& reader, const Embedder& embedder, NpyRowWriter* writer, const Options& o,
-               const Common& common, std::int64_t& done, std::int64_t& cut) {
-  Progress progress("embed", 0, common);
-  std::vector<std::string> texts;
+void embed_all(LineReader& reader, const Embedder& embedder, NpyRowWriter* writer, const Common& common,
+               std::int64_t& done, CutTexts& cuts) {
   std::vector<std::uint8_t> truncated;
-  std::string line;
-  for (bool more = true; more;) {
-    check_interrupt();
-    texts.clear();
-    for (std::size_t bytes = 0;
-         texts.size() < kBlockTexts && bytes < kBlockBytes && (more = reader.next(line));
-         bytes += line.size())
-      texts.push_back(line);
-    if (texts.empty()) return;
+  in_blocks<std::string>("embed", reader, common, done, [&](std::span<const std::string> texts) {
     const Tensor vectors = embedder.encode(texts, TextRole::kPlain, &truncated);
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      const std::int64_t index = done + static_cast<std::int64_t>(i);
-      if (truncated[i] && o.no_truncate)
-        fail(Errc::kData, "text {} has more than {} tokens. Fix: cut it, or leave out --no-truncate",
-             index + 1, embedder.max_tokens());
-      cut += truncated[i];
+      cuts.add(truncated[i] != 0, embedder.max_tokens());
       const std::span<const float> row(vectors.row<float>(static_cast<std::int64_t>(i)),
                                        static_cast<std::size_t>(embedder.width()));
-      if (writer == nullptr) print_row(index, texts[i], row, truncated[i] != 0, common);
+      if (writer == nullptr)
+        print_row(done + static_cast<std::int64_t>(i), texts[i], row, truncated[i] != 0, common);
     }
     if (writer != nullptr) writer->append(vectors.data<float>(), vectors.rows());
     done += static_cast<std::int64_t>(texts.size());
-    progress.update(done, reader.share());
-  }
+  });
 }
 
 void run(const Options& o, const Common& common) {
   apply(common);
   EmbedderOptions options = o.embedder;
   if (!o.prompt.empty()) options.prompt = o.prompt;
+  options.compute = compute_of(common);
   if (o.resume && o.output.empty()) fail(Errc::kUsage, "--resume needs --output");
   LineReader reader(o.input, common);
   const auto embedder = Embedder::load(find_model(o.model, common), options);
@@ -79,7 +64,8 @@ void run(const Options& o, const Common& common) {
   std::unique_ptr<NpyRowWriter> writer;
   if (!o.output.empty())
     writer = std::make_unique<NpyRowWriter>(o.output, embedder->width(), o.resume, embedder->identity());
-  std::int64_t done = 0, cut = 0;
+  std::int64_t done = 0;
+  CutTexts cuts = o.cuts;
   if (writer != nullptr && writer->rows() > 0) {
     std::string line;
     for (; done < writer->rows(); ++done)
@@ -87,10 +73,11 @@ void run(const Options& o, const Common& common) {
         fail(Errc::kData,
              "{}: holds {} rows, but the input has {} lines only. Fix: without --resume it is written anew.",
              o.output, writer->rows(), done);
+    cuts.texts = done;
     log(LogLevel::kInfo, "{}: going on after {} rows", o.output, done);
   }
   try {
-    embed_all(reader, *embedder, writer.get(), o, common, done, cut);
+    embed_all(reader, *embedder, writer.get(), common, done, cuts);
   } catch (const Error& error) {
     if (error.code() != Errc::kInterrupted) throw;
     if (writer == nullptr)
@@ -103,12 +90,12 @@ void run(const Options& o, const Common& common) {
   if (writer != nullptr) {
     writer->finish();
     if (common.json)
-      print_json({{"output", o.output}, {"rows", done}, {"width", embedder->width()}, {"truncated", cut}});
+      print_json(
+          {{"output", o.output}, {"rows", done}, {"width", embedder->width()}, {"truncated", cuts.cut}});
     log(LogLevel::kInfo, "{}: {} rows of {} values", o.output, done, embedder->width());
   }
   reader.report();
-  if (cut > 0)
-    log(LogLevel::kWarning, "{} of {} texts were cut to {} tokens", cut, done, embedder->max_tokens());
+  cuts.report(embedder->max_tokens());
 }
 
 }  // namespace
@@ -127,7 +114,7 @@ void add_embed(CLI::App& app) {
   verb.option("--prompt", o->prompt, "A text to put before every text");
   verb.option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
       .range(2, 1 << 20);
-  verb.flag("--no-truncate", o->no_truncate, "A text that is too long is an error");
+  add_no_truncate(verb, o->cuts);
   verb.run([o, common] { run(*o, *common); });
 }
 

@@ -47,7 +47,9 @@ void run(const Options& o, const Common& common) {
   options.is_strict = common.strict;
   // names first: a typing error must not wait for the model
   const std::vector<TaskFiles> tasks = find_tasks(o.data.empty() ? "." : o.data, o.tasks, o.split);
-  const auto embedder = Embedder::load(find_model(o.model, common), o.embedder);
+  EmbedderOptions embedder_options = o.embedder;
+  embedder_options.compute = compute_of(common);
+  const auto embedder = Embedder::load(find_model(o.model, common), embedder_options);
   bool is_first = true;
   for (const TaskFiles& task : tasks) {
     std::vector<Score> scores;

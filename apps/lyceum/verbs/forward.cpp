@@ -20,7 +20,7 @@ void run(Options o, const Common& common) {
   NamedTensors inputs;
   const Safetensors file = Safetensors::open(o.inputs);
   for (const SafetensorsEntry& entry : file.entries()) inputs.emplace(entry.name, file.tensor(entry));
-  const SentenceModel model = load_sentence_model(find_model(o.model, common));
+  const SentenceModel model = load_sentence_model(find_model(o.model, common), compute_of(common));
   report_unused(model.loaded.unused, common);
   if (model.has_pipeline) o.forward.sentence = model.head.get();
   const NamedTensors outputs = forward(model.body(), inputs, o.forward);

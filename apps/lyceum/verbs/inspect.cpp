@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "formats/checkpoint.h"
 #include "kernels/isa.h"
+#include "kernels/narrow/narrow.h"
 #include "nn/sentence_model.h"
 #include "tasks/pull/http.h"
 #include "text/tokenizer.h"
@@ -91,7 +92,7 @@ void show(const ShowOptions& o, const Common& common) {
   if (o.tensors) {
     info["tensors"] = nlohmann::ordered_json::array();
     for (const std::string& name : checkpoint.names()) {
-      const SafetensorsEntry& e = *checkpoint.find_entry(name);
+      const TensorInfo& e = *checkpoint.find_info(name);
       info["tensors"].push_back({{"name", name},
                                  {"dtype", dtype_name(e.dtype)},
                                  {"shape", e.shape.sizes()},
@@ -136,6 +137,8 @@ void doctor(const Common& common) {
       {"processor", processor_name()},
       {"instruction_sets", isas},
       {"kernels", isa_name(current_isa())},
+      {"int8_products", kernels::narrow_unit(kernels::Narrow::kInt8)},
+      {"bf16_products", kernels::narrow_unit(kernels::Narrow::kBF16)},
       {"threads", thread_count()},
       {"memory_bytes", static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit},
       {"compiler", __VERSION__},

@@ -64,7 +64,7 @@ void index(const IndexOptions& o, const Common& common) {
       fail(Errc::kUsage, "index: --model is missing; a new index needs one");
     name = SearchIndex::open(o.output).model();
   }
-  const auto embedder = Embedder::load(find_model(name, common));
+  const auto embedder = Embedder::load(find_model(name, common), {.compute = compute_of(common)});
   SearchIndex index = SearchIndex::open_for_writing(o.output, *embedder, o.chunks);
   // a folder's name is kept so that it is found from any working directory
   if (!o.model.empty())
@@ -145,7 +145,8 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t most
 void search(const QueryOptions& o, const Common& common) {
   apply(common);
   const SearchIndex index = SearchIndex::open(o.index);
-  const auto embedder = Embedder::load(find_model(o.model.empty() ? index.model() : o.model, common));
+  const auto embedder = Embedder::load(find_model(o.model.empty() ? index.model() : o.model, common),
+                                       {.compute = compute_of(common)});
   LineReader reader(o.input, common);
   // one question on the command line needs no repeating; of a list, each answer says which it belongs to
   const bool is_list = o.input.texts.size() != 1 || o.input.texts[0] == "-";

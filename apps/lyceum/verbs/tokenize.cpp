@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/lyceum/app.h"
+#include "apps/lyceum/blocks.h"
 #include "base/error.h"
 #include "formats/model_folder.h"
 #include "text/tokenizer.h"
@@ -41,29 +42,17 @@ void tokenize(const TokenizeOptions& o, const Common& common) {
   LineReader reader(o.input, common);
   reader.keep_bytes();  // offsets are those of the original line
   const EncodeOptions options{.add_special = !o.no_special, .with_offsets = true, .max_tokens = o.max_tokens};
-  std::vector<std::string> lines;
-  bool more = true;
-  while (more) {
-    lines.clear();
-    std::string line;
-    for (std::size_t bytes = 0; bytes < (std::size_t{1} << 20) && (more = reader.next(line));
-         bytes += line.size() + 64)
-      lines.push_back(line);
-    if (o.pairs) {
-      for (const std::string& pair : lines) {
-        const std::size_t tab = pair.find('\t');
-        if (tab == std::string::npos)
-          fail(Errc::kData, "--pairs: found a line without a tab, expected two columns");
-        print_encoding(*tokenizer,
-                       tokenizer->encode_pair(std::string_view(pair).substr(0, tab),
-                                              std::string_view(pair).substr(tab + 1), options),
-                       common.json);
-      }
-      continue;
-    }
-    const std::vector<std::string_view> views(lines.begin(), lines.end());
-    for (const Encoding& e : tokenizer->encode_batch(views, options))
-      print_encoding(*tokenizer, e, common.json);
+  if (o.pairs) {
+    in_blocks<TextPair>("tokenize", reader, common, 0, [&](std::span<const TextPair> pairs) {
+      for (const auto& [first, second] : pairs)
+        print_encoding(*tokenizer, tokenizer->encode_pair(first, second, options), common.json);
+    });
+  } else {
+    in_blocks<std::string>("tokenize", reader, common, 0, [&](std::span<const std::string> lines) {
+      const std::vector<std::string_view> views(lines.begin(), lines.end());
+      for (const Encoding& e : tokenizer->encode_batch(views, options))
+        print_encoding(*tokenizer, e, common.json);
+    });
   }
   reader.report();
 }
@@ -120,7 +109,8 @@ void add_tokenize(CLI::App& app) {
   add_model(verb, "model", o->model, "A folder with a tokenizer, or a name", common).required();
   add_input(verb, o->input, "Texts");
   verb.flag("--no-special", o->no_special, "Without the special tokens around a text");
-  verb.flag("--pairs", o->pairs, "Two columns with a tab between them are a pair");
+  o->input.second_field = "text_pair";
+  add_pairs(verb, o->input, o->pairs, "--pair-field");
   verb.option("--max-tokens", o->max_tokens, "Cut to so many tokens").range(1, 1 << 30);
   verb.run([o, common] { tokenize(*o, *common); });
 }

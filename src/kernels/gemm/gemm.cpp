@@ -14,16 +14,11 @@ namespace {
 constexpr std::int64_t kBlockK = 768;    // a panel's part of 48 columns: 144 KiB of the second-level cache
 constexpr std::int64_t kBlockRows = 96;  // with kBlockK: 288 KiB of A
 
-float element(const PackSource& s, std::int64_t index) {
-  const std::byte* at = static_cast<const std::byte*>(s.data);
-  if (s.type == PackType::kF32) {
-    float f;
-    std::memcpy(&f, at + 4 * index, 4);
-    return f;
-  }
-  std::uint16_t h;
-  std::memcpy(&h, at + 2 * index, 2);
-  return s.type == PackType::kBF16 ? bf16_to_f32(h) : f16_to_f32(h);
+// Element (k, n) counted from both.
+float element(const PackSource& s, std::int64_t k, std::int64_t n) {
+  const float value =
+      pack_element(s.type, static_cast<const std::byte*>(s.data), k * s.k_stride + n * s.n_stride);
+  return s.type == PackType::kI8 ? value * s.scales[n] : value;
 }
 
 // Columns [begin, end) of a source into a panel, starting at its column `at`.
@@ -34,12 +29,10 @@ void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std
     const std::int64_t k1 = std::min(k_size, k0 + kStrip);
     if (s.n_stride == 1) {
       for (std::int64_t k = k0; k < k1; ++k)
-        for (std::int64_t n = begin; n < end; ++n)
-          panel[k * width + at + n - begin] = element(s, k * s.k_stride + n);
+        for (std::int64_t n = begin; n < end; ++n) panel[k * width + at + n - begin] = element(s, k, n);
     } else {
       for (std::int64_t n = begin; n < end; ++n)
-        for (std::int64_t k = k0; k < k1; ++k)
-          panel[k * width + at + n - begin] = element(s, k * s.k_stride + n * s.n_stride);
+        for (std::int64_t k = k0; k < k1; ++k) panel[k * width + at + n - begin] = element(s, k, n);
     }
   }
 }
@@ -75,6 +68,18 @@ const float* left_block(const LeftMatrix& a, std::int64_t m, std::int64_t rows, 
 }
 
 }  // namespace
+
+float pack_element(PackType type, const std::byte* data, std::int64_t index) {
+  if (type == PackType::kI8) return static_cast<float>(static_cast<std::int8_t>(data[index]));
+  if (type == PackType::kF32) {
+    float f;
+    std::memcpy(&f, data + 4 * index, 4);
+    return f;
+  }
+  std::uint16_t h;
+  std::memcpy(&h, data + 2 * index, 2);
+  return type == PackType::kBF16 ? bf16_to_f32(h) : f16_to_f32(h);
+}
 
 void pack(std::span<const PackSource> sources, std::int64_t k, Panels& to) {
   std::int64_t n = 0;

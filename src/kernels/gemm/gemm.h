@@ -11,7 +11,7 @@
 
 namespace lyceum::kernels {
 
-enum class PackType : std::uint8_t { kF32, kF16, kBF16 };
+enum class PackType : std::uint8_t { kF32, kF16, kBF16, kI8 };
 
 // A matrix B[k][n] as it lies in memory: element (k, n) is data[k * k_stride + n * n_stride], of any
 // alignment. A Linear of PyTorch [N, K]: k_stride 1, n_stride K. A Conv1D [K, N]: k_stride N, n_stride 1.
@@ -20,7 +20,10 @@ struct PackSource {
   PackType type = PackType::kF32;
   std::int64_t n = 0;
   std::int64_t k_stride = 1, n_stride = 0;
+  const float* scales = nullptr;  // [N], of kI8: element (k, n) counts scales[n] times
 };
+// One element in f32; of kI8 without its scale.
+float pack_element(PackType type, const std::byte* data, std::int64_t index);
 
 // B packed for the kernels: panels of `width` columns, each [K][width], the last filled up with zeros.
 class Panels {

@@ -11,8 +11,8 @@
 
 #include "kernels/gemm/tile-inl.h"
 #include "kernels/isa.h"
+#include "kernels/simd/activation-inl.h"
 #include "kernels/simd/lanes-inl.h"
-#include "kernels/simd/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lyceum::kernels::HWY_NAMESPACE {
@@ -89,35 +89,6 @@ void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
 TileShape ShapeImpl() { return {kTileRows, static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors}; }
 
 template <Activation kActivation>
-HWY_INLINE VF32 Activate(F32 d, VF32 x) {
-  if constexpr (kActivation == Activation::kRelu) return hn::Max(hn::Zero(d), x);  // NaN stays
-  if constexpr (kActivation == Activation::kGeluErf) return GeluErf(d, x);
-  if constexpr (kActivation == Activation::kGeluTanh) return GeluTanh(d, x);
-  if constexpr (kActivation == Activation::kSilu) return Silu(d, x);
-  if constexpr (kActivation == Activation::kTanh) return Tanh(d, x);
-  if constexpr (kActivation == Activation::kSigmoid) return Sigmoid(d, x);
-  return x;
-}
-
-template <Activation kActivation>
-HWY_INLINE VF32 Slope(F32 d, VF32 x) {
-  const VF32 one = hn::Set(d, 1.0f);
-  if constexpr (kActivation == Activation::kRelu) return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), one);
-  if constexpr (kActivation == Activation::kGeluErf) return GeluErfSlope(d, x);
-  if constexpr (kActivation == Activation::kGeluTanh) return GeluTanhSlope(d, x);
-  if constexpr (kActivation == Activation::kSilu) return SiluSlope(d, x);
-  if constexpr (kActivation == Activation::kTanh) {
-    const VF32 t = Tanh(d, x);
-    return hn::NegMulAdd(t, t, one);
-  }
-  if constexpr (kActivation == Activation::kSigmoid) {
-    const VF32 s = Sigmoid(d, x);
-    return hn::Mul(s, hn::Sub(one, s));
-  }
-  return one;
-}
-
-template <Activation kActivation>
 void EpilogueFor(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin, std::int64_t n_end,
                  std::int64_t m_begin, const Epilogue& e) {
   const F32 d;
@@ -139,22 +110,9 @@ void EpilogueFor(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_
 
 void EpilogueImpl(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin,
                   std::int64_t n_end, std::int64_t m_begin, const Epilogue& e) {
-  switch (e.activation) {
-    case Activation::kNone:
-      return EpilogueFor<Activation::kNone>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kRelu:
-      return EpilogueFor<Activation::kRelu>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kGeluErf:
-      return EpilogueFor<Activation::kGeluErf>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kGeluTanh:
-      return EpilogueFor<Activation::kGeluTanh>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kSilu:
-      return EpilogueFor<Activation::kSilu>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kTanh:
-      return EpilogueFor<Activation::kTanh>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-    case Activation::kSigmoid:
-      return EpilogueFor<Activation::kSigmoid>(c, c_stride, rows, n_begin, n_end, m_begin, e);
-  }
+  WithActivation(e.activation, [&](auto activation) {
+    EpilogueFor<decltype(activation)::value>(c, c_stride, rows, n_begin, n_end, m_begin, e);
+  });
 }
 
 template <Activation kActivation>
@@ -166,22 +124,7 @@ void BackwardFor(const float* dy, const float* x, float* dx, std::int64_t n) {
 }
 
 void BackwardImpl(const float* dy, const float* x, float* dx, std::int64_t n, Activation activation) {
-  switch (activation) {
-    case Activation::kNone:
-      return BackwardFor<Activation::kNone>(dy, x, dx, n);
-    case Activation::kRelu:
-      return BackwardFor<Activation::kRelu>(dy, x, dx, n);
-    case Activation::kGeluErf:
-      return BackwardFor<Activation::kGeluErf>(dy, x, dx, n);
-    case Activation::kGeluTanh:
-      return BackwardFor<Activation::kGeluTanh>(dy, x, dx, n);
-    case Activation::kSilu:
-      return BackwardFor<Activation::kSilu>(dy, x, dx, n);
-    case Activation::kTanh:
-      return BackwardFor<Activation::kTanh>(dy, x, dx, n);
-    case Activation::kSigmoid:
-      return BackwardFor<Activation::kSigmoid>(dy, x, dx, n);
-  }
+  WithActivation(activation, [&](auto f) { BackwardFor<decltype(f)::value>(dy, x, dx, n); });
 }
 
 }  // namespace lyceum::kernels::HWY_NAMESPACE

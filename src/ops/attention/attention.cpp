@@ -49,6 +49,21 @@ AttentionShape attention_shape(const Shape& q, const Shape& k, const Shape& v, c
       fail(Errc::kData, "attention: relative_bias is {}, expected F32. Fix: widen it (Weight::f32)",
            dtype_name(type));
   }
+  if (!spec.bias_places.empty()) {
+    d.bind("bias_places", Shape{static_cast<std::int64_t>(spec.bias_places.size())}, "N");
+    for (std::int64_t s = 0; s < keys.sequences(); ++s) {
+      if (queries.length(s) != keys.length(s))
+        fail(Errc::kData, "attention: found bias_places and {} queries over {} keys, expected as many",
+             queries.length(s), keys.length(s));
+      for (std::int64_t t = keys.begin(s); t < keys.end(s); ++t) {
+        const std::int32_t place = spec.bias_places[static_cast<std::size_t>(t)];
+        const std::int32_t least =
+            t == keys.begin(s) ? 0 : spec.bias_places[static_cast<std::size_t>(t - 1)] + 1;
+        if (place < least || place >= (1 << 30))
+          fail(Errc::kData, "attention: bias_places[{}] is {}, expected {} to 2^30 - 1", t, place, least);
+      }
+    }
+  }
   if (!spec.prefix.empty()) d.bind("prefix", Shape{static_cast<std::int64_t>(spec.prefix.size())}, "B");
   if (spec.left < 0 || spec.right < 0)
     fail(Errc::kData, "attention: found a window of -{} to +{}, expected 0 or more", spec.left, spec.right);
@@ -61,7 +76,8 @@ AttentionShape attention_shape(const Shape& q, const Shape& k, const Shape& v, c
 }
 
 kernels::HeadRules head_rules(const AttentionSpec& spec, const AttentionShape& shape,
-                              const SequenceLayout& queries, std::int64_t sequence, std::int64_t head) {
+                              const SequenceLayout& queries, const SequenceLayout& keys,
+                              std::int64_t sequence, std::int64_t head) {
   kernels::HeadRules rules;
   rules.scale = shape.scale;
   rules.softcap = spec.softcap;
@@ -72,6 +88,7 @@ kernels::HeadRules head_rules(const AttentionSpec& spec, const AttentionShape& s
   if (spec.relative_bias.defined()) {
     if (spec.relative_bias.dtype() == DType::kF32) rules.bias = spec.relative_bias.row<float>(head);
     rules.bias_reach = spec.relative_bias.cols() / 2;
+    if (!spec.bias_places.empty()) rules.places = spec.bias_places.data() + keys.begin(sequence);
   }
   rules.dropout = spec.dropout;
   rules.seed = spec.seed;
@@ -110,8 +127,11 @@ std::vector<Unit> forward_units(const SequenceLayout& queries, std::int64_t kv_h
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const SequenceLayout& queries,
-                 const SequenceLayout& keys, const AttentionSpec& spec) {
-  const AttentionShape shape = attention_shape(q.shape(), k.shape(), v.shape(), queries, keys, spec);
+                 const SequenceLayout& keys, const AttentionSpec& given) {
+  const AttentionShape shape = attention_shape(q.shape(), k.shape(), v.shape(), queries, keys, given);
+  AttentionSpec spec = given;
+  if (!spec.bias_places.empty())  // the kernel reads whole tiles
+    spec.bias_places.resize(spec.bias_places.size() + kernels::kKeyTile, 0);
   const std::int64_t group = shape.heads / shape.kv_heads;
   Tape* tape = recording({&q, &k, &v, &spec.relative_bias});
   Tensor out = Tensor::empty({queries.tokens(), shape.heads * shape.value_width}), row_max, row_sum;
@@ -141,7 +161,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Sequen
     const std::int64_t first = queries.begin(u.sequence);
     for (std::int64_t h = u.kv_head * group; h < (u.kv_head + 1) * group; ++h) {
       const kernels::ForwardHead work{.shape = head,
-                                      .rules = head_rules(spec, shape, queries, u.sequence, h),
+                                      .rules = head_rules(spec, shape, queries, keys, u.sequence, h),
                                       .q = q.data<float>() + first * q.row_stride() + h * shape.width,
                                       .keys_packed = keys_packed,
                                       .values_packed = values_packed,
@@ -184,7 +204,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Sequen
           for (std::int64_t h = g * group; h < (g + 1) * group; ++h)
             kernels::attention_backward(
                 {.shape = head,
-                 .rules = head_rules(spec, shape, queries, s, h),
+                 .rules = head_rules(spec, shape, queries, keys, s, h),
                  .q = q.data<float>() + first * q.row_stride() + h * shape.width,
                  .k = k.data<float>() + first_key * k.row_stride() + g * shape.width,
                  .v = v.data<float>() + first_key * v.row_stride() + g * shape.value_width,

@@ -35,6 +35,9 @@ struct AttentionSpec {
   Tensor slopes;         // [H], constants: ALiBi
   Tensor relative_bias;  // [H, 2R + 1], the bias of the distances -R ... R, beyond which the ends hold; has a
                          // gradient
+  // Where the tokens stand when the distances of relative_bias are not those of their positions p: one a
+  // token, rising within a sequence, below 2^30; queries and keys are then the same tokens. Empty: p.
+  std::vector<std::int32_t> bias_places;
 
   float dropout = 0.0f;    // of the probabilities; kept ones are divided by 1 - dropout
   std::uint64_t seed = 0;  // Philox key; the counter is (sequence id, head, query position, key position)

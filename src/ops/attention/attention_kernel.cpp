@@ -181,7 +181,9 @@ HWY_INLINE void FinishScores(float* scores, float* slopes, std::int64_t n, std::
     }
     if (rules.bias != nullptr) {
       const auto reach = hn::Set(di, static_cast<int>(rules.bias_reach));
-      const auto distance = hn::Sub(key, hn::Set(di, static_cast<int>(p)));
+      const auto distance = rules.places == nullptr ? hn::Sub(key, hn::Set(di, static_cast<int>(p)))
+                                                    : hn::Sub(hn::LoadU(di, rules.places + first + j),
+                                                              hn::Set(di, rules.places[p]));
       const auto index = hn::Add(hn::Min(hn::Max(distance, hn::Neg(reach)), reach), reach);
       s = hn::Add(s, hn::GatherIndex(d, rules.bias, index));
     }
@@ -415,7 +417,8 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
         }
         if (h.dbias != nullptr)
           for (std::int64_t j = 0; j < count; ++j) {
-            std::int64_t distance = first + j - p;
+            std::int64_t distance =
+                h.rules.places == nullptr ? first + j - p : h.rules.places[first + j] - h.rules.places[p];
             distance = distance < -h.rules.bias_reach  ? -h.rules.bias_reach
                        : distance > h.rules.bias_reach ? h.rules.bias_reach
                                                        : distance;

@@ -16,6 +16,7 @@ struct HeadRules {
   std::int64_t left = 0, right = 0, prefix = 0;  // as in AttentionSpec; unlimited: INT64_MAX
   const float* bias = nullptr;                   // [2 * bias_reach + 1] or null
   std::int64_t bias_reach = 0;
+  const std::int32_t* places = nullptr;  // [N and kKeyTile more]: the bias's distances are between these
   float dropout = 0.0f;
   std::uint64_t seed = 0, stream = 0;  // stream: sequence id and head
 };

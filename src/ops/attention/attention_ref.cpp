@@ -23,7 +23,7 @@ Tensor attention_definition(const Tensor& q, const Tensor& k, const Tensor& v, c
     Tensor map = maps ? Tensor::zeros({shape.heads, M, N}) : Tensor();
     for (std::int64_t h = 0; h < shape.heads; ++h) {
       const std::int64_t g = h / (shape.heads / shape.kv_heads);
-      const kernels::HeadRules rules = head_rules(spec, shape, queries, s, h);
+      const kernels::HeadRules rules = head_rules(spec, shape, queries, keys, s, h);
       for (std::int64_t m = 0; m < M; ++m) {
         const std::int64_t p = m + N - M;  // bottom-right alignment
         std::vector<double> score(static_cast<std::size_t>(N)), weight(score.size());
@@ -43,9 +43,15 @@ Tensor attention_definition(const Tensor& q, const Tensor& k, const Tensor& v, c
           if (spec.softcap > 0)
             x = static_cast<double>(spec.softcap) * std::tanh(x / static_cast<double>(spec.softcap));
           x += static_cast<double>(rules.slope) * static_cast<double>(n - p);
-          if (spec.relative_bias.defined())
-            x += read(spec.relative_bias, h,
-                      std::clamp(n - p, -rules.bias_reach, rules.bias_reach) + rules.bias_reach);
+          if (spec.relative_bias.defined()) {
+            const auto place = [&](std::int64_t t) -> std::int64_t {
+              return spec.bias_places.empty() ? t
+                                              : spec.bias_places[static_cast<std::size_t>(keys.begin(s) + t)];
+            };
+            x +=
+                read(spec.relative_bias, h,
+                     std::clamp(place(n) - place(p), -rules.bias_reach, rules.bias_reach) + rules.bias_reach);
+          }
           score[i] = x;
           most = std::max(most, x);
         }

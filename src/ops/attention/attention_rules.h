@@ -16,6 +16,7 @@ AttentionShape attention_shape(const Shape& q, const Shape& k, const Shape& v, c
                                const SequenceLayout& keys, const AttentionSpec& spec);
 
 kernels::HeadRules head_rules(const AttentionSpec& spec, const AttentionShape& shape,
-                              const SequenceLayout& queries, std::int64_t sequence, std::int64_t head);
+                              const SequenceLayout& queries, const SequenceLayout& keys,
+                              std::int64_t sequence, std::int64_t head);
 
 }  // namespace lyceum

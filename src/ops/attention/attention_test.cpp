@@ -35,6 +35,14 @@ Tensor slopes(std::int64_t heads) {
   return t;
 }
 
+// Every third place is a hole.
+std::vector<std::int32_t> places(std::initializer_list<std::int32_t> lengths) {
+  std::vector<std::int32_t> all;
+  for (const std::int32_t length : lengths)
+    for (std::int32_t t = 0; t < length; ++t) all.push_back(t + t / 2);
+  return all;
+}
+
 std::vector<Case> cases() {
   return {
       {"one key", {1}, {1}, 1, 1, 1, 1, with_heads(1, 0)},
@@ -61,6 +69,14 @@ std::vector<Case> cases() {
        16,
        16,
        with_heads(2, 0, {.relative_bias = random_tensor({2, 21}, 5)})},
+      {"relative bias of places with holes",
+       {75, 4},
+       {75, 4},
+       2,
+       2,
+       16,
+       16,
+       with_heads(2, 0, {.relative_bias = random_tensor({2, 21}, 5), .bias_places = places({75, 4})})},
       {"prefix", {30, 80}, {30, 80}, 2, 2, 40, 40, with_heads(2, 0, {.right = 0, .prefix = {4, 70}})},
       {"soft cap", {30}, {30}, 2, 2, 16, 16, with_heads(2, 0, {.softcap = 0.5f})},
       {"dropout", {70}, {70}, 2, 2, 16, 16, with_heads(2, 0, {.right = 0, .dropout = 0.3f, .seed = 11})},

@@ -25,6 +25,14 @@ Tensor elementwise(const Tensor& a, const Tensor& b, F f) {
   return out;
 }
 
+Tensor transposed(const Tensor& x) {
+  Tensor y = Tensor::empty({x.cols(), x.rows()});
+  float* to = y.mutable_data<float>();
+  for (std::int64_t r = 0; r < x.rows(); ++r)
+    for (std::int64_t c = 0; c < x.cols(); ++c) to[c * x.rows() + r] = x.row<float>(r)[c];
+  return y;
+}
+
 }  // namespace
 
 Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end) {
@@ -100,6 +108,13 @@ Tensor scale(const Tensor& x, float factor) {
     tape->record("scale", {&y}, [x, product](BackwardPass& pass) {
       pass.add(x, elementwise(pass.cotangent(), pass.cotangent(), product));
     });
+  return y;
+}
+
+Tensor transpose(const Tensor& x) {
+  Tensor y = transposed(x);
+  if (Tape* tape = recording({&x}))
+    tape->record("transpose", {&y}, [x](BackwardPass& pass) { pass.add(x, transposed(pass.cotangent())); });
   return y;
 }
 

@@ -21,4 +21,7 @@ Tensor add(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor scale(const Tensor& x, float factor);
 
+// y[j][i] = x[i][j]: [C, R] from [R, C] with any row stride. The gradient is the transpose of the cotangent.
+Tensor transpose(const Tensor& x);
+
 }  // namespace lyceum

@@ -96,6 +96,20 @@ TEST(Columns, JoinedPartsStandSideBySideWithTheirGradients) {
   }
 }
 
+TEST(Columns, ATransposeSwapsRowsAndColumnsAndSoDoesItsGradient) {
+  const auto op = [](const std::vector<Tensor>& in) { return transpose(in[0]); };
+  for (const Shape& shape : kShapes) {
+    const auto definition = [&](const std::vector<Tensor>& in) {
+      return check::generate({shape[1], shape[0]}, [&](std::int64_t i) {
+        return check::at(in[0], i % shape[0] * shape[1] + i / shape[0]);
+      });
+    };
+    EXPECT_EQ(check::gradcheck(op, definition, {random_tensor(shape, 1)}), "") << shape.text();
+    EXPECT_EQ(check::gradcheck(op, definition, {check::strided(random_tensor(shape, 1))}), "")
+        << shape.text() << ", of a view";
+  }
+}
+
 TEST(Columns, HaveTheSameBitsForEveryThreadCountAndInstructionSet) {
   const auto all_of_them = [](const std::vector<Tensor>& in) {
     const Tensor parts[] = {multiply(in[0], in[1]), scale(slice_columns(in[0], 5, 40), 0.3f)};

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/narrow/narrow.h"
 #include "kernels/rows.h"
 #include "tensor/legend.h"
 
@@ -14,7 +15,8 @@ namespace {
 kernels::PackType pack_type(DType type) {
   return type == DType::kF32    ? kernels::PackType::kF32
          : type == DType::kBF16 ? kernels::PackType::kBF16
-                                : kernels::PackType::kF16;
+         : type == DType::kF16  ? kernels::PackType::kF16
+                                : kernels::PackType::kI8;
 }
 
 // B[k][n] of y = x B: k over the inputs, n over the outputs.
@@ -24,7 +26,8 @@ kernels::PackSource forward_source(const Weight& w) {
           .type = pack_type(w.value().dtype()),
           .n = w.outputs(),
           .k_stride = out_in ? 1 : w.outputs(),
-          .n_stride = out_in ? w.inputs() : 1};
+          .n_stride = out_in ? w.inputs() : 1,
+          .scales = w.is_quantized() ? w.scales().data<float>() : nullptr};
 }
 
 // B[k][n] of dx = dy B: k over the outputs, n over the inputs.
@@ -41,7 +44,9 @@ struct Linear::Packed {
   std::vector<LinearPart> parts;
   std::int64_t inputs = 0, outputs = 0;
   mutable std::mutex mutex;
+  Compute compute = Compute::kF32;
   mutable kernels::Panels forward;
+  mutable kernels::NarrowPanels narrow;           // instead, for bf16 and int8
   mutable std::vector<kernels::Panels> backward;  // one a part
   mutable std::vector<float> bias;
   mutable std::uint64_t forward_version = 0,
@@ -59,7 +64,12 @@ struct Linear::Packed {
     if (forward_version == version()) return;
     std::vector<kernels::PackSource> sources;
     for (const LinearPart& part : parts) sources.push_back(forward_source(*part.weight));
-    kernels::pack(sources, inputs, forward);
+    if (compute == Compute::kF32) {
+      kernels::pack(sources, inputs, forward);
+    } else {
+      kernels::pack(sources, inputs,
+                    compute == Compute::kInt8 ? kernels::Narrow::kInt8 : kernels::Narrow::kBF16, narrow);
+    }
     bias.clear();
     for (const LinearPart& part : parts) {
       part.weight->value().storage()->release_pages();
@@ -95,9 +105,31 @@ Linear::Linear(std::vector<LinearPart> parts) : packed_(std::make_shared<Packed>
       fail(Errc::kData, "linear: '{}' and '{}' must both have a bias or both have none",
            parts[0].weight->name(), w.name());
     packed_->outputs += w.outputs();
+    if (w.is_quantized()) packed_->compute = Compute::kInt8;
   }
   packed_->parts = std::move(parts);
 }
+
+const char* compute_name(Compute compute) noexcept {
+  return compute == Compute::kInt8 ? "int8" : compute == Compute::kBF16 ? "bf16" : "f32";
+}
+
+Compute compute_from_name(std::string_view name) {
+  for (const Compute compute : {Compute::kF32, Compute::kBF16, Compute::kInt8})
+    if (name == compute_name(compute)) return compute;
+  fail(Errc::kUnsupported, "dtype: found '{}', expected f32, bf16 or int8", name);
+}
+
+void Linear::set_compute(Compute compute) {
+  if (compute == Compute::kInt8 && inputs() > kernels::kMostInt8Depth)
+    fail(Errc::kLimit, "linear: found {} inputs, expected at most {} for int8", inputs(),
+         kernels::kMostInt8Depth);
+  packed_->compute = compute;
+  packed_->forward_version = 0;
+  packed_->forward = {};
+  packed_->narrow = {};
+}
+Compute Linear::compute() const noexcept { return packed_->compute; }
 
 std::int64_t Linear::inputs() const noexcept { return packed_->inputs; }
 std::int64_t Linear::outputs() const noexcept { return packed_->outputs; }
@@ -119,17 +151,24 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
     for (const LinearPart& part : p.parts)
       if (part.weight->variable() != 0 || (part.bias && part.bias->variable() != 0)) tape = Tape::active();
 
+  if (tape != nullptr && p.compute != Compute::kF32)
+    fail(Errc::kUnsupported, "linear: gradients are computed in f32 only, found {}. Fix: --dtype f32",
+         compute_name(p.compute));
   Tensor y = Tensor::empty({tokens, p.outputs});
   Tensor pre;  // u, kept only where the activation's slope needs it
   if (tape != nullptr && activation != Activation::kNone) pre = Tensor::empty({tokens, p.outputs});
-  kernels::product({.data = x.data<float>(), .stride = x.row_stride()}, tokens, p.forward,
-                   y.mutable_data<float>(), p.outputs,
-                   {.bias = p.bias.empty() ? nullptr : p.bias.data(),
-                    .activation = activation,
-                    .pre_activation = pre.defined() ? pre.mutable_data<float>() : nullptr,
-                    .pre_stride = p.outputs,
-                    .residual = residual.defined() ? residual.data<float>() : nullptr,
-                    .residual_stride = residual.defined() ? residual.row_stride() : 0});
+  const kernels::LeftMatrix left{.data = x.data<float>(), .stride = x.row_stride()};
+  const kernels::Epilogue epilogue{.bias = p.bias.empty() ? nullptr : p.bias.data(),
+                                   .activation = activation,
+                                   .pre_activation = pre.defined() ? pre.mutable_data<float>() : nullptr,
+                                   .pre_stride = p.outputs,
+                                   .residual = residual.defined() ? residual.data<float>() : nullptr,
+                                   .residual_stride = residual.defined() ? residual.row_stride() : 0};
+  if (p.compute == Compute::kF32) {
+    kernels::product(left, tokens, p.forward, y.mutable_data<float>(), p.outputs, epilogue);
+  } else {
+    kernels::product(left, tokens, p.narrow, y.mutable_data<float>(), p.outputs, epilogue);
+  }
   if (tape == nullptr) return y;
 
   tape->record("linear", {&y}, [packed = packed_, x, residual, pre, activation, tokens](BackwardPass& pass) {
@@ -147,10 +186,10 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
     for (std::size_t i = 0; i < q.parts.size(); ++i) {
       const Weight& w = *q.parts[i].weight;
       const Tensor part = du.columns(first, first + w.outputs());
-      const kernels::LeftMatrix left{.data = part.data<float>(), .stride = part.row_stride()};
+      const kernels::LeftMatrix du_rows{.data = part.data<float>(), .stride = part.row_stride()};
       if (x.variable() != 0) {
         Tensor dx = Tensor::empty({tokens, q.inputs});
-        kernels::product(left, tokens, q.backward[i], dx.mutable_data<float>(), q.inputs);
+        kernels::product(du_rows, tokens, q.backward[i], dx.mutable_data<float>(), q.inputs);
         pass.add(x, std::move(dx));
       }
       if (w.variable() != 0) {

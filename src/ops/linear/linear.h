@@ -3,12 +3,20 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "kernels/activation.h"
 #include "ops/linear/weight.h"
 
 namespace lyceum {
+
+// What products are computed in. bf16 and int8 (each token's inputs and each output's weights rounded to 127
+// steps of their largest value) are those of kernels/narrow; sums, biases and activations stay f32.
+enum class Compute : std::uint8_t { kF32, kBF16, kInt8 };
+const char* compute_name(Compute compute) noexcept;  // "f32", "bf16", "int8"
+// Throws Errc::kUnsupported for another name, with the list.
+Compute compute_from_name(std::string_view name);
 
 struct LinearPart {
   WeightPtr weight;  // [D, C] or [C, D], as its orientation says
@@ -27,12 +35,19 @@ class Linear {
   // bias. Throws Errc::kData otherwise.
   explicit Linear(std::vector<LinearPart> parts);
 
+  bool exists() const noexcept { return packed_ != nullptr; }  // false for Linear()
   std::int64_t inputs() const noexcept;
   std::int64_t outputs() const noexcept;
 
-  // x [T, C], any row stride; residual [T, D] or not defined. Gradients for x, residual, weights and biases.
-  // Each output is one chain of fused multiply-adds over the inputs in order: its bits depend on its row
-  // alone.
+  // From the next call on. Unless set: int8 where a weight is quantised, else f32. Copies of this Linear
+  // share it; must not run at the same time as a call. Throws Errc::kLimit when there are more inputs than an
+  // exact sum of int8 holds.
+  void set_compute(Compute compute);
+  Compute compute() const noexcept;
+
+  // x [T, C], any row stride; residual [T, D] or not defined. Gradients for x, residual, weights and biases,
+  // in f32 only (Errc::kUnsupported). Each output is one chain of fused multiply-adds over the inputs in
+  // order, or an exact sum of int8: its bits depend on its row alone.
   Tensor operator()(const Tensor& x, Activation activation = Activation::kNone,
                     const Tensor& residual = {}) const;
 

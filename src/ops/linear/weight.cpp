@@ -7,12 +7,27 @@
 
 namespace lyceum {
 
-Weight::Weight(std::string name, Tensor value, Orientation orientation)
-    : name_(std::move(name)), value_(value.detached()), orientation_(orientation) {
+Weight::Weight(std::string name, Tensor value, Orientation orientation, Tensor scales)
+    : name_(std::move(name)),
+      value_(value.detached()),
+      scales_(scales.defined() ? scales.detached() : Tensor()),
+      orientation_(orientation) {
   const DType type = value_.dtype();
+  if (scales_.defined() && type == DType::kI8) {
+    if (shape().dims() != 2 || orientation != Orientation::kOutputsInputs ||
+        scales_.shape() != Shape{outputs()} || scales_.dtype() != DType::kF32)
+      fail(Errc::kData, "weight '{}': found I8 {} with scales {} {}, expected [D, C] with F32 [D]", name_,
+           shape().text(), dtype_name(scales_.dtype()), scales_.shape().text());
+    const auto* bytes = value_.data<std::int8_t>();
+    for (std::int64_t i = 0; i < value_.elements(); ++i)
+      if (bytes[i] == -128)
+        fail(Errc::kData, "weight '{}': element {} is -128, expected -127 to 127", name_, i);
+    return;
+  }
   if (type != DType::kF32 && type != DType::kBF16 && type != DType::kF16)
-    fail(Errc::kUnsupported, "weight '{}': found the number format {}, expected F32, BF16 or F16", name_,
-         dtype_name(type));
+    fail(Errc::kUnsupported, "weight '{}': found the number format {}, expected F32, BF16 or F16{}", name_,
+         dtype_name(type),
+         type == DType::kF64 ? ". Fix: `lyceum convert MODEL --output FOLDER --dtype f32` rounds it." : "");
 }
 
 Tensor Weight::f32() const {
@@ -20,6 +35,13 @@ Tensor Weight::f32() const {
   const std::lock_guard lock(mutex_);
   if (!widened_.defined()) {
     widened_ = Tensor::empty(shape());
+    if (is_quantized()) {
+      for (std::int64_t d = 0; d < outputs(); ++d)
+        for (std::int64_t c = 0; c < inputs(); ++c)
+          widened_.mutable_row<float>(d)[c] =
+              static_cast<float>(value_.row<std::int8_t>(d)[c]) * scales_.data<float>()[d];
+      return widened_;
+    }
     kernels::widen(value_.raw(), value_.dtype() == DType::kBF16 ? kernels::Half::kBF16 : kernels::Half::kF16,
                    value_.elements(), widened_.mutable_data<float>());
     value_.storage()->release_pages();
@@ -29,10 +51,12 @@ Tensor Weight::f32() const {
 }
 
 void Weight::set_trainable(bool trainable) {
-  if (trainable != (variable() != 0)) value_.set_variable(trainable ? Tape::new_variable() : 0);
+  if (trainable != (variable() != 0) && !is_quantized())
+    value_.set_variable(trainable ? Tape::new_variable() : 0);
 }
 
 void Weight::assign(Tensor value) {
+  if (is_quantized()) fail(Errc::kUnsupported, "weight '{}': it is quantised and cannot be assigned", name_);
   if (value.shape() != shape())
     fail(Errc::kData, "weight '{}': found {}, expected {}", name_, value.shape().text(), shape().text());
   const Variable variable_before = variable();

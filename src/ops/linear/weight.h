@@ -1,6 +1,9 @@
 // One parameter of a model: its published name and shape, its bytes as they stand in the file, its number
 // format and orientation. Ops read it; an optimiser step replaces its value. A quantised model is the same
 // class with other weights.
+//
+// A quantised weight is I8 [D, C] with a scale for each of its outputs: element (d, c) counts scales[d]
+// times.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +23,10 @@ enum class Orientation {
 
 class Weight {
  public:
-  Weight(std::string name, Tensor value, Orientation orientation = Orientation::kOutputsInputs);
+  // F32, BF16 or F16; or I8 with scales F32 [D], outputs first. Throws Errc::kUnsupported for other formats,
+  // Errc::kData for scales of another shape or a value of -128, which has no opposite.
+  Weight(std::string name, Tensor value, Orientation orientation = Orientation::kOutputsInputs,
+         Tensor scales = {});
   Weight(const Weight&) = delete;
   Weight& operator=(const Weight&) = delete;
 
@@ -34,13 +40,15 @@ class Weight {
     return orientation_ == Orientation::kOutputsInputs ? value_.dim(1) : value_.dim(0);
   }
 
-  // As in the file: F32, BF16 or F16. Carries the variable when the weight is trainable.
+  // As in the file. Carries the variable when the weight is trainable.
   const Tensor& value() const noexcept { return value_; }
+  bool is_quantized() const noexcept { return scales_.defined(); }
+  const Tensor& scales() const noexcept { return scales_; }  // [D], of a quantised weight
   // In f32: the value itself, or a copy widened on first use (small parameters: biases, norms).
   Tensor f32() const;
 
   // A trainable weight is a variable of every tape: its gradient is found under variable(). A frozen one
-  // costs nothing.
+  // costs nothing. A quantised weight stays frozen.
   void set_trainable(bool trainable);
   Variable variable() const noexcept { return value_.variable(); }
 
@@ -50,7 +58,7 @@ class Weight {
 
  private:
   std::string name_;
-  Tensor value_;
+  Tensor value_, scales_;
   Orientation orientation_;
   std::uint64_t version_ = 1;
   mutable std::mutex mutex_;

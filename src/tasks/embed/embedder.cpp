@@ -2,32 +2,17 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/interrupt.h"
-#include "base/json.h"
 #include "base/parallel.h"
-#include "base/utf8.h"
+#include "tasks/common/task_model.h"
+#include "tasks/common/text_batches.h"
 #include "text/unicode/unicode.h"
 
 namespace lyceum {
 namespace {
-
-// What tokenizer_config.json says, when it is a number that means something (the library writes 1e30 for "no
-// limit").
-std::int64_t model_max_length(const ModelFolder& folder) {
-  const auto file = folder.file("tokenizer_config.json");
-  if (!file) return 0;
-  const Json json = read_json(*file);
-  const JsonFields f(json, file->string());
-  const Json* value = f.find("model_max_length");
-  return value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < (1u << 24)
-             ? value->get<std::int64_t>()
-             : 0;
-}
 
 // 64 bits over everything that a vector depends on.
 class Digest {
@@ -70,7 +55,7 @@ std::shared_ptr<const Embedder> Embedder::load(const std::string& model, const E
 
 std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const EmbedderOptions& options) {
   std::shared_ptr<Embedder> e(new Embedder);
-  SentenceModel all = load_sentence_model(folder);
+  SentenceModel all = load_sentence_model(folder, options.compute);
   const ModelFolder& body = all.folder;
   e->pipeline_ = std::move(all.pipeline);
   e->model_ = std::move(all.loaded.model);
@@ -78,20 +63,16 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
   e->unused_ = std::move(all.loaded.unused);
   e->tokenizer_ = Tokenizer::from_folder(body);
   // the smallest of what the pipeline, the tokenizer and the position table allow
-  e->max_tokens_ = e->model_->max_positions();
-  for (const std::int64_t limit :
-       {e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body),
-        options.max_tokens})
-    if (limit > 0) e->max_tokens_ = std::min(e->max_tokens_, limit);
-  if (e->tokenizer_->size() > e->model_->vocabulary())
-    fail(Errc::kData, "{}: the tokenizer has {} ids, the model {}", folder.path().string(),
-         e->tokenizer_->size(), e->model_->vocabulary());
-  const std::int64_t around = e->tokenizer_->special_tokens_around_one();
-  if (e->max_tokens_ < around)
-    fail(options.max_tokens > 0 && options.max_tokens < around ? Errc::kUsage : Errc::kData,
-         "{}: texts of {} tokens fit (max_seq_length, max_position_embeddings), expected room for the "
-         "tokenizer's {} special ones",
-         folder.path().string(), e->max_tokens_, around);
+  if (const std::int64_t around = e->tokenizer_->special_tokens_around_one();
+      options.max_tokens > 0 && options.max_tokens < around)
+    fail(Errc::kUsage, "max_tokens: found {}, expected room for the tokenizer's {} special ones",
+         options.max_tokens, around);
+  e->max_tokens_ =
+      smallest_limit({e->model_->max_tokens(),
+                      e->pipeline_.max_seq_length > 0 ? e->pipeline_.max_seq_length : model_max_length(body),
+                      options.max_tokens},
+                     *e->tokenizer_, folder);
+  check_vocabulary(*e->model_, *e->tokenizer_, folder);
   const std::string name =
       options.prompt_name.empty() ? e->pipeline_.default_prompt_name : options.prompt_name;
   if (options.prompt) {
@@ -107,6 +88,7 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
     e->prompt_ = it->second;
     e->own_prompt_ = !options.prompt_name.empty();
   }
+  e->compute_ = options.compute;
   e->folder_ = folder;
   e->body_ = body;
   return e;
@@ -133,6 +115,7 @@ std::string Embedder::identity() const {
     digest.add(prompt_);
     digest.add(own_prompt_ ? "own prompt" : "");
     identity_ = fmt::format("{:016x}-{}", digest.value(), max_tokens_);
+    if (compute_ && *compute_ != Compute::kF32) identity_ += fmt::format("-{}", compute_name(*compute_));
   });
   return identity_;
 }
@@ -169,17 +152,7 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role,
       std::string_view text = texts[i];
       if (!prompt.empty() || pipeline_.do_lower_case) {
         changed = prompt + texts[i];
-        if (pipeline_.do_lower_case) {
-          std::string lower;
-          for (std::string_view rest = changed; !rest.empty();) {
-            const Utf8Char c = decode_utf8(rest);
-            const auto to = unicode::lower(c.code);
-            if (to.empty()) append_utf8(lower, c.code);
-            for (const std::uint32_t code : to) append_utf8(lower, code);
-            rest.remove_prefix(static_cast<std::size_t>(c.bytes));
-          }
-          changed = lower;
-        }
+        if (pipeline_.do_lower_case) changed = unicode::lower(changed);
         text = changed;
       }
       encodings[i] = tokenizer_->encode(text, options);
@@ -190,42 +163,12 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role,
     for (const Encoding& e : encodings) truncated->push_back(e.truncated);
   }
 
-  // Neighbouring texts of about kBatchTokens tokens make a batch, and batches go to threads: no thread waits
-  // for another inside a layer, and a batch's activations stay in the cache. Few tokens: one batch, and the
-  // ops share it out.
-  constexpr std::int64_t kBatchTokens = 768, kFewTokens = 384;
-  const std::int64_t total = std::accumulate(
-      encodings.begin(), encodings.end(), std::int64_t{0},
-      [](std::int64_t sum, const Encoding& e) { return sum + static_cast<std::int64_t>(e.ids.size()); });
-  const std::int64_t threads = thread_count();
-  const std::int64_t limit =
-      total <= kFewTokens * threads ? total : std::clamp(total / (4 * threads), kFewTokens, kBatchTokens);
-  std::vector<std::pair<std::size_t, std::size_t>> batches;  // [first, last)
-  std::int64_t tokens = 0;
-  for (std::size_t i = 0; i < encodings.size(); ++i) {
-    if (batches.empty() || tokens + static_cast<std::int64_t>(encodings[i].ids.size()) > limit) {
-      batches.emplace_back(i, i);
-      tokens = 0;
-    }
-    batches.back().second = i + 1;
-    tokens += static_cast<std::int64_t>(encodings[i].ids.size());
-  }
   Tensor out = Tensor::empty({count, width()});
   float* to = out.mutable_data<float>();
-  parallel_tasks(static_cast<std::int64_t>(batches.size()), [&](std::int64_t task, int) {
-    check_interrupt();
-    const auto [first, last] = batches[static_cast<std::size_t>(task)];
-    PackedTokens packed;
-    std::vector<std::int64_t> lengths, prompts;
-    for (std::size_t i = first; i < last; ++i) {
-      const Encoding& e = encodings[i];
-      packed.ids.insert(packed.ids.end(), e.ids.begin(), e.ids.end());
-      packed.types.insert(packed.types.end(), e.type_ids.begin(), e.type_ids.end());
-      lengths.push_back(static_cast<std::int64_t>(e.ids.size()));
-      prompts.push_back(prompt_tokens);
-    }
-    packed.layout = SequenceLayout::from_lengths(lengths);
-    const Tensor vectors = (*head_)(model_->encode(packed), packed.layout, prompts);
+  run_batches(*model_, encodings, [&](const Tensor& hidden, const PackedTokens& batch, std::size_t first) {
+    const std::vector<std::int64_t> prompts(static_cast<std::size_t>(batch.layout.sequences()),
+                                            prompt_tokens);
+    const Tensor vectors = (*head_)(hidden, batch.layout, prompts);
     std::copy_n(vectors.data<float>(), vectors.elements(), to + static_cast<std::int64_t>(first) * width());
   });
   return out;

@@ -16,6 +16,7 @@ struct EmbedderOptions {
   std::string prompt_name;            // one of the model's prompts; empty: its default
   std::optional<std::string> prompt;  // a text of one's own instead
   std::int64_t max_tokens = 0;        // 0: what the model says
+  std::optional<Compute> compute;     // not given: as the files are
 };
 
 class Embedder final : public TextEncoder {
@@ -51,6 +52,7 @@ class Embedder final : public TextEncoder {
   SentencePipeline pipeline_;
   std::unique_ptr<SentenceHead> head_;
   std::int64_t max_tokens_ = 0;
+  std::optional<Compute> compute_;
   std::optional<ModelFolder> folder_, body_;
   std::vector<std::string> unused_;
   mutable std::once_flag identified_;

@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "tasks/pull/hub_client.h"
-#include "tasks/pull/pull_test_hub.h"
+#include "check/pull_test_hub.h"
 
 namespace lyceum {
 namespace {

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "tasks/pull/cache_writer.h"
-#include "tasks/pull/pull_test_hub.h"
+#include "check/pull_test_hub.h"
 
 namespace lyceum {
 namespace {

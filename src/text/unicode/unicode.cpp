@@ -1,6 +1,9 @@
 #include "text/unicode/unicode.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/utf8.h"
 
 namespace lyceum::unicode {
 namespace {
@@ -50,12 +53,34 @@ std::uint16_t flags(char32_t c) noexcept {
   return c > 0x10FFFF ? std::uint16_t{kRemoved} : kFlagBlocks[kFlagIndex[c / 128] * 128u + c % 128];
 }
 
+std::uint8_t class_of(char32_t c) noexcept {
+  return c > 0x10FFFF ? std::uint8_t{0} : kClassBlocks[kClassIndex[c / 128] * 128u + c % 128];
+}
+
+Category category(char32_t c) noexcept { return static_cast<Category>(class_of(c) & kCategoryMask); }
+
+int script(char32_t c) noexcept {
+  return c > 0x10FFFF ? 0 : kScriptBlocks[kScriptIndex[c / 128] * 128u + c % 128];
+}
+
 std::span<const std::uint32_t> lower(char32_t c) noexcept { return look_up(kLower, c); }
 
 int combining_class(char32_t c) noexcept {
   const auto it = std::lower_bound(std::begin(kClasses), std::end(kClasses), c,
                                    [](const ClassEntry& e, char32_t v) { return e.code < v; });
   return it != std::end(kClasses) && it->code == c ? it->value : 0;
+}
+
+std::string lower(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const Utf8Char c = decode_utf8(text);
+    const auto to = lower(c.code);
+    if (to.empty()) append_utf8(out, c.code);
+    for (const std::uint32_t code : to) append_utf8(out, code);
+    text.remove_prefix(static_cast<std::size_t>(c.bytes));
+  }
+  return out;
 }
 
 std::vector<Char> normalize(std::span<const Char> text, Form form) {
@@ -107,17 +132,27 @@ std::vector<Char> normalize(std::span<const Char> text, Form form) {
   for (const Part& part : parts) out.push_back(part.c);
   if (form == Form::kNfd || form == Form::kNfkd) return out;
   std::size_t kept = 0, starter = out.size();
+  bool starter_further = false;
   int last_class = -1;  // of what stands between the starter and here; -1: nothing
   for (std::size_t i = 0; i < out.size(); ++i) {
     const int own = combining_class(out[i].code);
     if (starter < out.size() && last_class < own) {
       if (const char32_t joined = compose(out[starter].code, out[i].code)) {
         out[starter].code = joined;
+        // places stay in order: those between move up to the place that falls free, where one does; a starter
+        // that has no place of its own takes part
+        const std::size_t low = starter_further ? starter : starter + 1;
+        for (std::size_t j = kept; !parts[i].further && j > low; --j) {
+          std::swap(out[j - 1].begin, out[i].begin);
+          std::swap(out[j - 1].end, out[i].end);
+        }
+        starter_further = starter_further && parts[i].further;
         continue;
       }
     }
     if (own == 0) {
       starter = kept;
+      starter_further = parts[i].further;
       last_class = -1;
     } else {
       last_class = own;

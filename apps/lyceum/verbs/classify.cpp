@@ -1,0 +1,109 @@
+#include "tasks/classify/classify.h"
+
+#include <nlohmann/json.hpp>
+
+#include "apps/lyceum/app.h"
+#include "apps/lyceum/blocks.h"
+#include "base/error.h"
+
+namespace lyceum::app {
+namespace {
+
+struct Options {
+  std::string model, activation = "default";
+  InputOptions input{.second_field = "text_pair"};
+  ZeroShotOptions zero_shot;
+  std::int64_t top = 0;
+  bool pairs = false;
+  CutTexts cuts;
+};
+
+constexpr std::pair<const char*, ScoreFunction> kFunctions[] = {{"default", ScoreFunction::kDefault},
+                                                                {"softmax", ScoreFunction::kSoftmax},
+                                                                {"sigmoid", ScoreFunction::kSigmoid},
+                                                                {"none", ScoreFunction::kNone}};
+
+void print(const Classification& c, const std::string& text, const Common& common) {
+  if (!common.json) {
+    std::string line;
+    for (const LabelScore& label : c.labels) line += fmt::format("{} {:.4f}  ", label.label, label.score);
+    return print_line(line + shortened(text, 60) + (c.truncated ? " truncated" : ""));
+  }
+  nlohmann::ordered_json object{{"labels", nlohmann::ordered_json::array()}};
+  for (const LabelScore& label : c.labels)
+    object["labels"].push_back({{"label", label.label}, {"score", label.score}});
+  if (c.truncated) object["truncated"] = true;
+  print_json(object);
+}
+
+void check(const Options& o) {
+  const bool zero_shot = !o.zero_shot.labels.empty();
+  if (zero_shot && (o.pairs || o.activation != "default"))
+    fail(Errc::kUsage, "--labels: found it with {}, expected one of them",
+         o.pairs ? "--pairs" : "--activation");
+  if (!zero_shot && o.zero_shot.multi_label) fail(Errc::kUsage, "--multi-label needs --labels");
+  if (zero_shot) hypothesis(o.zero_shot.hypothesis_template, "");  // before the model is loaded
+}
+
+void run(const Options& o, const Common& common) {
+  apply(common);
+  check(o);
+  LineReader reader(o.input, common);
+  const auto task = ClassifyTask::load(o.model, compute_of(common));
+  report_unused(task->inside().unused, common);
+  ClassifyOptions options{.top = o.top};
+  for (const auto& [name, function] : kFunctions)
+    if (o.activation == name) options.function = function;
+  ZeroShotOptions zero_shot = o.zero_shot;
+  zero_shot.top = o.top;
+  for (std::string& label : zero_shot.labels) {  // "a, b" are a and b
+    label.erase(0, label.find_first_not_of(' '));
+    label.erase(label.find_last_not_of(' ') + 1);
+  }
+  std::erase(zero_shot.labels, "");
+  CutTexts cuts = o.cuts;
+  const auto show = [&](const Classification& c, const std::string& text) {
+    cuts.add(c.truncated, task->inside().max_tokens);
+    print(c, text, common);
+  };
+  if (o.pairs) {
+    in_blocks<TextPair>("classify", reader, common, 0, [&](std::span<const TextPair> pairs) {
+      const auto results = task->classify(pairs, options);
+      for (std::size_t i = 0; i < pairs.size(); ++i)
+        show(results[i], pairs[i].first + " | " + pairs[i].second);
+    });
+  } else {
+    in_blocks<std::string>("classify", reader, common, 0, [&](std::span<const std::string> texts) {
+      const auto results =
+          o.zero_shot.labels.empty() ? task->classify(texts, options) : task->zero_shot(texts, zero_shot);
+      for (std::size_t i = 0; i < texts.size(); ++i) show(results[i], texts[i]);
+    });
+  }
+  reader.report();
+  cuts.report(task->inside().max_tokens);
+}
+
+}  // namespace
+
+void add_classify(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  Verb verb(app, "classify", "Labels of a text with their scores");
+  auto common = add_common(verb, "lyceum classify MODEL \"I could not put it down.\" --top 1 --json");
+  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_input(verb, o->input, "Texts");
+  add_pairs(verb, o->input, o->pairs, "--pair-field");
+  verb.option("--top,-k", o->top, "The best K labels only").range(1, 1 << 24);
+  verb.option("--activation", o->activation, "From the head's values to scores (default: as the model says)")
+      .one_of({"default", "softmax", "sigmoid", "none"});
+  verb.option("--labels", o->zero_shot.labels,
+              "Labels of your own, a,b,c, for a model that tells whether one text entails another")
+      .separator(',');
+  verb.option("--hypothesis-template", o->zero_shot.hypothesis_template,
+              "What a label of your own says of the text")
+      .show_default();
+  verb.flag("--multi-label", o->zero_shot.multi_label, "Several labels of your own may be right at once");
+  add_no_truncate(verb, o->cuts);
+  verb.run([o, common] { run(*o, *common); });
+}
+
+}  // namespace lyceum::app

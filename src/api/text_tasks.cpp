@@ -1,0 +1,124 @@
+// The classes of the verbs fill, classify, tag, answer and rerank.
+#include <utility>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "lyceum/mask_filler.h"
+#include "lyceum/question_answerer.h"
+#include "lyceum/reranker.h"
+#include "lyceum/text_classifier.h"
+#include "lyceum/token_tagger.h"
+#include "tasks/answer/answer.h"
+#include "tasks/classify/classify.h"
+#include "tasks/fill/fill.h"
+#include "tasks/rerank/rerank.h"
+#include "tasks/tag/tag.h"
+
+namespace lyceum {
+namespace {
+
+std::vector<std::string> repaired(std::span<const std::string> texts) {
+  std::vector<std::string> valid(texts.begin(), texts.end());
+  for (std::string& text : valid) repair_utf8(text);
+  return valid;
+}
+
+void check_top(std::int64_t top, std::int64_t least) {
+  if (top < least) fail(Errc::kUsage, "top: found {}, expected {} or more", top, least);
+}
+
+}  // namespace
+
+MaskFiller MaskFiller::load(const std::string& model) { return MaskFiller(FillTask::load(model)); }
+std::string MaskFiller::mask() const { return inside_->mask(); }
+std::int64_t MaskFiller::max_tokens() const { return inside_->inside().max_tokens; }
+
+std::vector<FilledText> MaskFiller::fill(std::span<const std::string> texts,
+                                         const FillOptions& options) const {
+  check_top(options.top, 1);
+  std::vector<std::int32_t> targets;
+  if (!options.targets.empty()) targets = inside_->target_ids(options.targets);
+  std::vector<FilledText> filled = inside_->fill(repaired(texts), options.top, targets);
+  for (std::size_t i = 0; i < filled.size(); ++i)
+    if (filled[i].masks.empty())
+      fail(Errc::kData, "text {}: found no {}, expected one or more{}", i + 1, mask(),
+           filled[i].truncated ? " among the tokens that the model takes" : "");
+  return filled;
+}
+FilledText MaskFiller::fill(const std::string& text, const FillOptions& options) const {
+  return fill(std::span(&text, 1), options)[0];
+}
+
+TextClassifier TextClassifier::load(const std::string& model) {
+  return TextClassifier(ClassifyTask::load(model));
+}
+const std::vector<std::string>& TextClassifier::labels() const { return inside_->inside().model->labels(); }
+std::int64_t TextClassifier::max_tokens() const { return inside_->inside().max_tokens; }
+
+std::vector<Classification> TextClassifier::classify(std::span<const std::string> texts,
+                                                     const ClassifyOptions& options) const {
+  check_top(options.top, 0);
+  return inside_->classify(repaired(texts), options);
+}
+Classification TextClassifier::classify(const std::string& text, const ClassifyOptions& options) const {
+  return classify(std::span(&text, 1), options)[0];
+}
+std::vector<Classification> TextClassifier::classify_pairs(
+    std::span<const std::pair<std::string, std::string>> pairs, const ClassifyOptions& options) const {
+  check_top(options.top, 0);
+  std::vector<std::pair<std::string, std::string>> valid(pairs.begin(), pairs.end());
+  for (auto& [first, second] : valid) repair_utf8(first), repair_utf8(second);
+  return inside_->classify(valid, options);
+}
+std::vector<Classification> TextClassifier::zero_shot(std::span<const std::string> texts,
+                                                      const ZeroShotOptions& options) const {
+  check_top(options.top, 0);
+  return inside_->zero_shot(repaired(texts), options);
+}
+
+TokenTagger TokenTagger::load(const std::string& model) { return TokenTagger(TagTask::load(model)); }
+const std::vector<std::string>& TokenTagger::labels() const { return inside_->inside().model->labels(); }
+std::int64_t TokenTagger::max_tokens() const { return inside_->inside().max_tokens; }
+
+std::vector<TaggedText> TokenTagger::tag(std::span<const std::string> texts,
+                                         const TagOptions& options) const {
+  return inside_->tag(texts, options);
+}
+TaggedText TokenTagger::tag(const std::string& text, const TagOptions& options) const {
+  return tag(std::span(&text, 1), options)[0];
+}
+
+QuestionAnswerer QuestionAnswerer::load(const std::string& model) {
+  return QuestionAnswerer(AnswerTask::load(model));
+}
+std::int64_t QuestionAnswerer::max_tokens() const { return inside_->inside().max_tokens; }
+
+std::vector<std::vector<Answer>> QuestionAnswerer::answer(std::span<const Question> questions,
+                                                          const AnswerOptions& options) const {
+  return inside_->answer(questions, options);
+}
+std::vector<Answer> QuestionAnswerer::answer(const std::string& question, const std::string& context,
+                                             const AnswerOptions& options) const {
+  const Question one{question, context};
+  return answer(std::span(&one, 1), options)[0];
+}
+
+Reranker Reranker::load(const std::string& model) { return Reranker(RerankTask::load(model)); }
+std::int64_t Reranker::max_tokens() const { return inside_->inside().max_tokens; }
+
+std::vector<float> Reranker::scores(const std::string& query, std::span<const std::string> passages,
+                                    bool raw) const {
+  return inside_->scores(inside_->query(repaired(std::span(&query, 1))[0]), repaired(passages), raw);
+}
+std::vector<RankedPassage> Reranker::rank(const std::string& query, std::span<const std::string> passages,
+                                          const RerankOptions& options) const {
+  check_top(options.top, 0);
+  PassageRanking ranking(options.top);
+  for (const float score : scores(query, passages, options.raw)) ranking.add(score);
+  std::vector<RankedPassage> out;
+  for (const PassageRanking::Entry& entry : std::move(ranking).best())
+    out.push_back({entry.index, entry.score});
+  return out;
+}
+
+}  // namespace lyceum

@@ -1,0 +1,43 @@
+// ELECTRA (Clark et al. 2020): BERT's encoder over narrower embeddings, trained to tell replaced tokens.
+#include "models/bert/encoder_names.h"
+
+namespace lyceum {
+
+void register_electra(FamilyRegistry& registry) {
+  static const EncoderClasses classes = [] {
+    EncoderClasses all = kEncoderClasses;
+    all.emplace_back("ForPreTraining", Head::kReplacedToken);
+    return all;
+  }();
+  registry.add({.name = "electra",
+                .model_types = {"electra"},
+                .architectures = class_names({"Electra"}, classes),
+                .load = [](const std::string& config_json, const std::string& where,
+                           const Checkpoint& checkpoint) -> std::unique_ptr<Model> {
+                  // R: ElectraConfig
+                  EncoderConfig config = encoder_config(config_json, where,
+                                                        {.width = 256,
+                                                         .embedding_width = 128,
+                                                         .heads = 4,
+                                                         .inner_width = 1024,
+                                                         .architecture = "ElectraModel"});
+                  config.head = head_of(config.architecture, classes);
+                  config.sequence_activation = Activation::kGeluErf;
+                  EncoderNames n;
+                  n.body = "electra.";
+                  n.projection = "embeddings_project";
+                  n.pooler.clear();
+                  n.transform = "generator_predictions.dense";
+                  n.transform_norm = "generator_predictions.LayerNorm";
+                  n.decoder = "generator_lm_head";
+                  n.shared_bias.clear();
+                  n.dense = "classifier.dense";
+                  n.classifier = "classifier.out_proj";
+                  n.replaced_dense = "discriminator_predictions.dense";
+                  n.replaced_classifier = "discriminator_predictions.dense_prediction";
+                  EncoderWeights weights = take_encoder_weights(checkpoint, config, n);
+                  return std::make_unique<Encoder>("electra", config, std::move(weights), PairNames{});
+                }});
+}
+
+}  // namespace lyceum

@@ -1,0 +1,79 @@
+#include "tasks/common/task_model.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace lyceum {
+namespace {
+
+struct Service {
+  Head head;
+  const char *what, *verbs;
+};
+constexpr Service kServices[] = {{Head::kWords, "scores of words", "fill"},
+                                 {Head::kSequence, "scores of a text's labels", "classify and rerank"},
+                                 {Head::kTokens, "scores of each token's labels", "tag"},
+                                 {Head::kSpans, "scores of an answer's ends", "answer"}};
+
+const Service* service_of(Head head) {
+  const auto* it = std::find_if(std::begin(kServices), std::end(kServices),
+                                [&](const Service& service) { return service.head == head; });
+  return it == std::end(kServices) ? nullptr : it;
+}
+
+}  // namespace
+
+std::int64_t model_max_length(const ModelFolder& folder) {
+  const auto file = folder.file("tokenizer_config.json");
+  if (!file) return 0;
+  const Json json = read_json(*file);
+  const JsonFields f(json, file->string());
+  const Json* value = f.find("model_max_length");
+  return value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < (1u << 24)
+             ? value->get<std::int64_t>()
+             : 0;
+}
+
+std::int64_t smallest_limit(std::initializer_list<std::int64_t> limits, const Tokenizer& tokenizer,
+                            const ModelFolder& folder) {
+  std::int64_t least = 0;
+  for (const std::int64_t limit : limits)
+    if (limit > 0) least = least == 0 ? limit : std::min(least, limit);
+  if (const std::int64_t around = tokenizer.special_tokens_around_one(); least < around)
+    fail(Errc::kData,
+         "{}: texts of {} tokens fit (max_seq_length, model_max_length, max_position_embeddings), expected "
+         "room for the tokenizer's {} special ones",
+         folder.path().string(), least, around);
+  return least;
+}
+
+void check_vocabulary(const Model& model, const Tokenizer& tokenizer, const ModelFolder& folder) {
+  if (tokenizer.size() > model.vocabulary())
+    fail(Errc::kData, "{}: the tokenizer has {} ids, the model {}", folder.path().string(), tokenizer.size(),
+         model.vocabulary());
+}
+
+TaskModel TaskModel::load(const ModelFolder& folder, Head head, std::optional<Compute> compute) {
+  LoadedModel loaded = load_model(folder, compute);
+  if (loaded.model->head() != head) {
+    const Service *wanted = service_of(head), *has = service_of(loaded.model->head());
+    fail(Errc::kUnsupported,
+         "{}: found a {}, which gives {} and serves {}; expected a model that gives {}, which serves {}",
+         folder.path().string(), loaded.model->architecture(),
+         has ? has->what : "nothing that such a verb uses", has ? has->verbs : "embed", wanted->what,
+         wanted->verbs);
+  }
+  TaskModel out;
+  out.model = std::move(loaded.model);
+  out.unused = std::move(loaded.unused);
+  out.tokenizer = Tokenizer::from_folder(folder);
+  check_vocabulary(*out.model, *out.tokenizer, folder);
+  out.special = special_tokens(folder, *out.tokenizer);
+  out.max_tokens =
+      smallest_limit({out.model->max_tokens(), model_max_length(folder)}, *out.tokenizer, folder);
+  return out;
+}
+
+}  // namespace lyceum
