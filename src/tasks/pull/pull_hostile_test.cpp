@@ -2,8 +2,8 @@
 // name, and a good hub afterwards completes.
 #include <atomic>
 
-#include "tasks/pull/hub_client.h"
 #include "check/pull_test_hub.h"
+#include "tasks/pull/hub_client.h"
 
 namespace lyceum {
 namespace {

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <thread>
 
-#include "tasks/pull/cache_writer.h"
 #include "check/pull_test_hub.h"
+#include "tasks/pull/cache_writer.h"
 
 namespace lyceum {
 namespace {
