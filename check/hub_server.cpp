@@ -151,7 +151,9 @@ std::string HubServer::etag_of(std::string_view bytes, bool is_large) {
 }
 
 void HubServer::misbehave(Behaviour behaviour) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  for (const int socket : open_) ::shutdown(socket, SHUT_RDWR);
+  closed_.wait(lock, [this] { return open_.empty(); });
   behaviour_ = std::move(behaviour);
 }
 
@@ -177,7 +179,8 @@ void HubServer::accept_all() {
 }
 
 void HubServer::serve_one(int socket) {
-  if (const std::string head = read_head(socket); !head.empty()) {
+  const std::string head = read_head(socket);
+  if (!head.empty()) {
     const HubRequest request = parse_request(head);
     Behaviour behaviour;
     {
@@ -191,6 +194,7 @@ void HubServer::serve_one(int socket) {
   const std::lock_guard lock(mutex_);
   open_.erase(std::find(open_.begin(), open_.end(), socket));
   ::close(socket);
+  closed_.notify_all();
 }
 
 std::string HubServer::info_of(const std::string& repository) const {

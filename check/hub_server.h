@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -60,7 +61,9 @@ class HubServer {
   static std::string etag_of(std::string_view bytes, bool is_large);
   const std::string& commit() const { return commit_; }
 
-  // Asked first for every request: true when it has answered. Empty: the server behaves.
+  // Asked first for every request, in a thread of the server: true when it has answered. Empty: the server
+  // behaves. Connections that are open are cut off, so that nothing of the former behaviour is in use
+  // afterwards.
   using Behaviour = std::function<bool(const HubRequest&, HubConnection&)>;
   void misbehave(Behaviour behaviour);
 
@@ -94,6 +97,7 @@ class HubServer {
   std::vector<HubRequest> requests_;
   std::vector<std::thread> connections_;
   std::vector<int> open_;
+  std::condition_variable closed_;
   std::thread acceptor_;
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 
@@ -42,7 +43,10 @@ class PullTest : public testing::Test {
     hub.add("org/tiny", "model.safetensors", weights, true);
     hub.add("org/tiny", "1_Pooling/config.json", "{}");
   }
-  ~PullTest() override { clear_interrupt(); }
+  ~PullTest() override {
+    hub.misbehave({});  // what the server's threads use goes after them
+    clear_interrupt();
+  }
 
   std::filesystem::path cache() const { return folder / "hub/models--org--tiny"; }
   std::filesystem::path snapshot() const { return cache() / "snapshots" / hub.commit(); }
@@ -76,6 +80,7 @@ class PullTest : public testing::Test {
   check::HubServer hub;
   HubSettings settings;
   std::string weights;
+  std::atomic<int> times{0};  // for a misbehaving hub to count with: it outlives the server's threads
 
  private:
   check::Setting cache_setting_, home_setting_, no_proxy_;

@@ -40,6 +40,12 @@ std::optional<Authority> authority_of(std::string_view url) {
   return Authority{colon + 3, std::min(url.find_first_of("/?#", colon + 3), url.size())};
 }
 
+// Whether a Location, trimmed, stays with its host by having none.
+bool is_relative_location(std::string_view location) noexcept {
+  return !location.starts_with("//") &&
+         location.substr(0, location.find_first_of("/?#")).find(':') == std::string_view::npos;
+}
+
 }  // namespace
 
 std::optional<std::string> parse_etag(std::string_view value) {
@@ -134,11 +140,6 @@ std::optional<Origin> parse_origin(std::string_view url) {
   if (host.empty() || !std::all_of(host.begin(), host.end(), plain)) return std::nullopt;
   origin.host = lower(host);
   return origin;
-}
-
-bool is_relative_location(std::string_view location) noexcept {
-  return !location.starts_with("//") &&
-         location.substr(0, location.find_first_of("/?#")).find(':') == std::string_view::npos;
 }
 
 std::optional<std::string> parse_location(const std::string& base, std::string_view location) {

@@ -44,7 +44,5 @@ std::optional<Origin> parse_origin(std::string_view url);
 // The address that a Location header means, seen from `base`: absolute, "//host/path", "/path", "?query" or
 // "path". Nothing when the outcome is no http(s) address as parse_origin() wants it.
 std::optional<std::string> parse_location(const std::string& base, std::string_view location);
-// Whether a Location stays with its host by having none: what a hub sends for renamed repositories.
-bool is_relative_location(std::string_view location) noexcept;
 
 }  // namespace lyceum

@@ -69,6 +69,7 @@ TEST(HeaderValues, LocationsAreSeenFromWhereTheyCame) {
   const std::string base = "https://h:1/a/b/c?q#f";
   EXPECT_EQ(parse_location(base, "https://other/x"), "https://other/x");
   EXPECT_EQ(parse_location(base, "//other/x"), "https://other/x");
+  EXPECT_EQ(parse_location(base, "  //other/x "), "https://other/x");
   EXPECT_EQ(parse_location(base, "/x?y"), "https://h:1/x?y");
   EXPECT_EQ(parse_location(base, "x"), "https://h:1/a/b/x");
   EXPECT_EQ(parse_location(base, "?y"), "https://h:1/a/b/c?y");
@@ -80,10 +81,6 @@ TEST(HeaderValues, LocationsAreSeenFromWhereTheyCame) {
   for (const char* bad :
        {"", "file:///etc/passwd", "javascript:1", "mailto:a@b", "//u@h/", "https://", "/a b", "/a\r\nb"})
     EXPECT_FALSE(parse_location(base, bad)) << bad;
-  EXPECT_TRUE(is_relative_location("/x"));
-  EXPECT_TRUE(is_relative_location("x?a:b"));
-  EXPECT_FALSE(is_relative_location("//h/x"));
-  EXPECT_FALSE(is_relative_location("http://h/x"));
 }
 
 TEST(HeaderValues, TextsForPeopleHaveNoControls) {

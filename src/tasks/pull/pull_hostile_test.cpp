@@ -62,8 +62,8 @@ class HostileHub : public PullTest {
 TEST_F(HostileHub, DroppedConnectionsGoOnWhereTheyBroke) {
   for (const bool reset : {false, true}) {
     fs::remove_all(folder / "hub");
-    std::atomic<int> times{0};
-    storage([&](const HubRequest& r, HubConnection& c) {
+    times = 0;
+    storage([&, reset](const HubRequest& r, HubConnection& c) {
       const std::size_t from = asked_from(r);
       c.send(from == 0 ? ok(weights.size()) : part(from));
       c.send(weights.substr(from, ++times > 4 ? std::string::npos : 50'000));
@@ -95,7 +95,7 @@ TEST_F(HostileHub, APartThatCameIsKeptWhenTheHubIsGivenUp) {
 }
 
 TEST_F(HostileHub, StallsAreBrokenConnections) {
-  std::atomic<int> times{0};
+  times = 0;
   storage([&](const HubRequest& r, HubConnection& c) {
     const std::size_t from = asked_from(r);
     c.send(from == 0 ? ok(weights.size()) : part(from));
@@ -112,7 +112,7 @@ TEST_F(HostileHub, StallsAreBrokenConnections) {
 }
 
 TEST_F(HostileHub, HeadersThatComeByteByByteAreAStall) {
-  std::atomic<int> times{0};
+  times = 0;
   hub.misbehave([&](const HubRequest& r, HubConnection& c) {
     if (!r.asks("/model.safetensors") || ++times > 1) return false;
     c.send("HTTP/1.1 200 OK\r\nX-Slow: ");
@@ -126,8 +126,8 @@ TEST_F(HostileHub, HeadersThatComeByteByByteAreAStall) {
 TEST_F(HostileHub, OverloadedHubsAreAskedAgainAndRetryAfterIsHonoured) {
   for (const int status : {429, 500, 503}) {
     fs::remove_all(folder / "hub");
-    std::atomic<int> times{0};
-    hub.misbehave([&](const HubRequest& r, HubConnection& c) {
+    times = 0;
+    hub.misbehave([&, status](const HubRequest& r, HubConnection& c) {
       return (r.asks("/api/") || r.asks("/storage/") || r.asks("/config.json")) && ++times % 3 != 0 &&
              c.answer(status, "", "busy", r.method == "HEAD");
     });
@@ -135,7 +135,7 @@ TEST_F(HostileHub, OverloadedHubsAreAskedAgainAndRetryAfterIsHonoured) {
     expect_right_files();
   }
   fs::remove_all(folder / "hub");
-  std::atomic<int> times{0};
+  times = 0;
   hub.misbehave([&](const HubRequest& r, HubConnection& c) {
     return r.asks("/api/") && ++times == 1 && c.answer(429, "Retry-After: 1\r\n", "busy");
   });
@@ -151,7 +151,7 @@ TEST_F(HostileHub, OverloadedHubsAreAskedAgainAndRetryAfterIsHonoured) {
 TEST_F(HostileHub, AWrongContentIsFetchedTwiceAndThrownAway) {
   std::string wrong = weights;
   wrong[wrong.size() / 2] = static_cast<char>(wrong[wrong.size() / 2] ^ 1);
-  storage([&](const HubRequest&, HubConnection& c) { c.send(ok(wrong.size()) + wrong); });
+  storage([&, wrong](const HubRequest&, HubConnection& c) { c.send(ok(wrong.size()) + wrong); });
   expect_error(Errc::kData, "SHA-256", [&] { pull_tiny(); });
   EXPECT_EQ(hub.count("GET", "/storage/"), 2u);
   EXPECT_FALSE(fs::exists(blob_incomplete()));
@@ -160,7 +160,7 @@ TEST_F(HostileHub, AWrongContentIsFetchedTwiceAndThrownAway) {
 }
 
 TEST_F(HostileHub, AContentThatIsWrongOnceIsMended) {
-  std::atomic<int> times{0};
+  times = 0;
   storage([&](const HubRequest&, HubConnection& c) {
     c.send(ok(weights.size()) + (++times == 1 ? std::string(weights.size(), 'x') : weights));
   });
@@ -223,8 +223,8 @@ TEST_F(HostileHub, PartsThatDoNotFit) {
                             "bytes 5-4/3", "bytes */300000", "", "bytes 1000-99999999999999999999/300000"}) {
     fs::remove_all(folder / "hub");
     check::write_file(blob_incomplete(), weights.substr(0, 1000));
-    std::atomic<int> times{0};
-    storage([&](const HubRequest& r, HubConnection& c) {
+    times = 0;
+    storage([&, range](const HubRequest& r, HubConnection& c) {
       if (++times > 1) return hub.serve(r, c);
       c.send(fmt::format("HTTP/1.1 206 OK\r\nContent-Length: 299000\r\nContent-Range: {}\r\n\r\n", range) +
              weights.substr(1000));
