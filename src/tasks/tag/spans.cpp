@@ -116,16 +116,19 @@ std::vector<TaggedSpan> aggregate(const Tokenizer& tokenizer, std::span<const st
   return groups;
 }
 
-std::vector<TaggedSpan> without_overlaps(std::vector<TaggedSpan> spans) {
+std::vector<TaggedSpan> without_overlaps(std::vector<TaggedSpan> spans, std::string_view text) {
   std::stable_sort(spans.begin(), spans.end(),
                    [](const TaggedSpan& a, const TaggedSpan& b) { return a.begin < b.begin; });
+  const auto length_of = [&](const TaggedSpan& span) {
+    return characters(text.substr(span.begin, span.end - span.begin));
+  };
   std::vector<TaggedSpan> out;
   for (TaggedSpan& span : spans) {
     if (out.empty() || span.begin >= out.back().end || span.begin < out.back().begin) {
       out.push_back(std::move(span));
       continue;
     }
-    const std::uint32_t length = span.end - span.begin, before = out.back().end - out.back().begin;
+    const std::size_t length = length_of(span), before = length_of(out.back());
     if (length > before || (length == before && span.score > out.back().score)) out.back() = std::move(span);
   }
   return out;

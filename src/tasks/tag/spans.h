@@ -32,8 +32,9 @@ std::vector<ScoredToken> scored_tokens(const Tokenizer& tokenizer, std::int32_t 
 std::vector<TaggedSpan> aggregate(const Tokenizer& tokenizer, std::span<const std::string> labels,
                                   std::span<const ScoredToken> tokens, Aggregation aggregation);
 
-// Spans of overlapping windows: of those that overlap the longer one stays, of equal ones the surer, of
-// equally sure ones the first. In the order of their beginnings.
-std::vector<TaggedSpan> without_overlaps(std::vector<TaggedSpan> spans);
+// Spans of overlapping windows of `text`: of those that overlap the longer one stays (in characters, as the
+// reference counts), of equal ones the surer, of equally sure ones the first. In the order of their
+// beginnings.
+std::vector<TaggedSpan> without_overlaps(std::vector<TaggedSpan> spans, std::string_view text);
 
 }  // namespace lyceum

@@ -75,7 +75,7 @@ std::vector<TaggedText> TagTask::tag(std::span<const std::string> texts, const T
     all.insert(all.end(), std::make_move_iterator(spans[i].begin()), std::make_move_iterator(spans[i].end()));
   }
   for (std::size_t i = 0; i < texts.size(); ++i)
-    if (parts[i].size() > 1) out[i].spans = without_overlaps(std::move(out[i].spans));
+    if (parts[i].size() > 1) out[i].spans = without_overlaps(std::move(out[i].spans), texts[i]);
   return out;
 }
 

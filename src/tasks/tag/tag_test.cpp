@@ -62,18 +62,38 @@ TEST(Tag, OptionsThatMakeNoSenseAreRefused) {
                [&] { tagger.tag("the cat", {.aggregation = Aggregation::kSimple, .stride = 22}); });
 }
 
+TEST(Tag, APieceGoesOnWithAWordWhenItIsLongerThanItsText) {  // in characters: an accent is no difference
+  const auto tokenizer = Tokenizer::from_vocabulary("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ncafe\n##s\n", "toy");
+  const std::string text = "Caf\u00e9s \u4f60";
+  const Encoding e = tokenizer->encode(text, {.with_offsets = true});
+  ASSERT_EQ(e.ids.size(), 5u);
+  const std::vector<float> scores(5, 1.0f);
+  const auto tokens = scored_tokens(*tokenizer, 1, e, text, scores);
+  ASSERT_EQ(tokens.size(), 3u);
+  EXPECT_FALSE(tokens[0].is_subword);
+  EXPECT_TRUE(tokens[1].is_subword);
+  EXPECT_FALSE(tokens[2].is_subword);
+  EXPECT_EQ(tokens[2].word, "\u4f60");  // an unknown token is shown as its text
+}
+
 TEST(Tag, OfOverlappingSpansTheLongerThenTheSurerStays) {
+  const std::string text = "0123456789abcdefgh";
   const auto span = [](std::uint32_t begin, std::uint32_t end, float score) {
     return TaggedSpan{.label = "X", .score = score, .begin = begin, .end = end};
   };
   const auto got = without_overlaps({span(10, 14, 0.5f), span(0, 4, 0.9f), span(3, 9, 0.1f), span(3, 9, 0.2f),
-                                     span(3, 9, 0.2f), span(9, 10, 0.3f)});
+                                     span(3, 9, 0.2f), span(9, 10, 0.3f)},
+                                    text);
   ASSERT_EQ(got.size(), 3u);
   EXPECT_EQ(got[0].begin, 3u);
   EXPECT_EQ(got[0].score, 0.2f);
   EXPECT_EQ(got[1].begin, 9u);
   EXPECT_EQ(got[2].begin, 10u);
-  EXPECT_TRUE(without_overlaps({}).empty());
+  EXPECT_TRUE(without_overlaps({}, text).empty());
+  // characters count, not bytes: "éé" is shorter than "abc"
+  const auto characters = without_overlaps({span(0, 4, 0.9f), span(2, 6, 0.1f)}, "\u00e9\u00e9abc");
+  ASSERT_EQ(characters.size(), 1u);
+  EXPECT_EQ(characters[0].begin, 2u);
 }
 
 }  // namespace

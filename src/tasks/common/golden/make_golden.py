@@ -49,7 +49,7 @@ TEXTS = ["The cat sat on the mat.", "A dog ran in the park!", "", "unwanted", "Z
 folder, m, t = model("fill", "MaskedLM")
 pipe = tf.pipeline("fill-mask", model=m, tokenizer=t)
 cases = []
-for text, top, targets in [("the [MASK] sat on the mat.", 5, None), ("a [MASK] ran [MASK] the park!", 3, None), ("[MASK]", 50, None), ("the [PAD] [MASK] é", 4, None), ("a [MASK] ran.", 5, ["cat", "dog", "cat", "unwanted", "##ing"]),
+for text, top, targets in [("the [MASK] sat on the mat.", 5, None), ("a [MASK] ran [MASK] the park!", 3, None), ("[MASK]", 50, None), ("the [PAD] [MASK] é", 4, None), ("[MASK] [PAD] the [MASK] cat", 2, None), ("a [MASK] ran.", 5, ["cat", "dog", "cat", "unwanted", "##ing"]),
                            ("the [MASK] ran " + "the cat ran " * 12, 2, None)]:
     got = pipe(text, top_k=min(top, len(WORDS)), tokenizer_kwargs={"truncation": True}, **({"targets": targets} if targets else {}))
     if isinstance(got[0], dict): got = [got]
@@ -64,7 +64,7 @@ expected = {"texts": TEXTS, "pairs": [[x, y] for x, y in zip(TEXTS, TEXTS[3:] + 
 for f in ["softmax", "sigmoid", "none"]: expected[f] = [listed(pipe(x, top_k=None, function_to_apply=f, truncation=True)) for x in TEXTS]
 expected["of_pairs"] = [listed(pipe({"text": x, "text_pair": y}, top_k=None, truncation=True)) for x, y in expected["pairs"]]
 for text in [x for x in TEXTS if x]:
-    for wanted, multi in [(["cat", "dog", "the park"], False), (["cat", "dog"], True), (["mat"], False)]:
+    for wanted, multi in [(["cat", "dog", "the park"], False), (["cat", "dog"], True), (["mat"], False), (["the cat sat on the mat in the park", "cat"], False)]:
         got = zero(text, wanted, multi_label=multi)
         expected["zero_shot"].append({"text": text, "labels": wanted, "multi_label": multi, "expected": list(map(list, zip(got["labels"], got["scores"])))})
 write("classify", expected)
