@@ -31,9 +31,12 @@ class HubCommand : public testing::Test {
         offline_("HF_HUB_OFFLINE", ""),
         no_proxy_("no_proxy", "127.0.0.1") {
     check::write_tiny_bert(t / "model", {.shards = 2, .sentence = true});
-    for (const auto& entry : fs::recursive_directory_iterator(t / "model"))
+    serve("acme/tiny", t / "model");
+  }
+  void serve(const std::string& name, const fs::path& folder) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
       if (entry.is_regular_file())
-        hub.add("acme/tiny", entry.path().lexically_relative(t / "model").string(), read_text(entry.path()),
+        hub.add(name, entry.path().lexically_relative(folder).string(), read_text(entry.path()),
                 entry.path().extension() == ".safetensors");
   }
   static RunResult run(const std::vector<std::string>& arguments) {
@@ -104,6 +107,29 @@ TEST_F(HubCommand, EveryVerbWithAModelPullsWhenAsked) {
     EXPECT_EQ(r.status, 0) << words[0] << "\n" << r.text();
     EXPECT_TRUE(fs::exists(t / "hub/models--acme--tiny/refs/main")) << words[0];
   }
+}
+
+TEST_F(HubCommand, VerbsOfHeadsPullWhenAskedAndSayTheSame) {
+  for (std::vector<std::string> words : {std::vector<std::string>{"fill", "", "the [MASK] sat"},
+                                         {"classify", "", "the cat"},
+                                         {"tag", "", "the cat"},
+                                         {"answer", "", "who sat", "--context", "the cat sat on the mat."},
+                                         {"rerank", "", "the cat", (t / "passages.txt").string()}}) {
+    const std::string verb = words[0], folder = LYCEUM_SOURCE_DIR "/src/tasks/" + verb + "/golden/model";
+    check::write_file(t / "passages.txt", "the cat sat\nthe mat\n");
+    words.push_back("--json");
+    words[1] = folder;
+    const RunResult want = run(words);
+    ASSERT_EQ(want.status, 0) << verb << "\n" << want.text();
+    serve("acme/" + verb, folder);
+    words[1] = "acme/" + verb;
+    expect_failure(run(words), 1, "`lyceum pull acme/" + verb + "` fetches it");
+    words.push_back("--pull");
+    EXPECT_EQ(run(words).out, want.out) << verb;
+  }
+  const RunResult r = run({"convert", "acme/tiny", "--output", (t / "converted").string(), "--pull"});
+  EXPECT_EQ(r.status, 0) << r.text();
+  EXPECT_TRUE(fs::exists(t / "converted/config.json"));
 }
 
 TEST_F(HubCommand, FailuresHaveTheirStatus) {

@@ -63,7 +63,7 @@ void run(Options o, const Common& common) {
   const std::string context = o.pairs ? "" : context_of(o, common);
   LineReader reader(o.input, common);
   reader.keep_bytes();  // places are those of the original text
-  const auto task = AnswerTask::load(o.model, compute_of(common));
+  const auto task = AnswerTask::load(find_model(o.model, common), compute_of(common));
   report_unused(task->inside().unused, common);
   AnswerOptions options = o.answer;
   options.align_to_words = !o.any_words;
@@ -93,7 +93,7 @@ void add_answer(CLI::App& app) {
   Verb verb(app, "answer", "The words of a text that answer a question");
   auto common = add_common(
       verb, "lyceum answer MODEL \"Who wrote Emma?\" --context \"Jane Austen wrote Emma in 1815.\" --json");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   add_input(verb, o->input, "Questions; a second text is the context");
   verb.option("--context,-c", o->context, "The text that is to answer");
   verb.option("--context-file", o->context_file, "The same from a file");

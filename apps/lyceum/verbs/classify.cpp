@@ -49,7 +49,7 @@ void run(const Options& o, const Common& common) {
   apply(common);
   check(o);
   LineReader reader(o.input, common);
-  const auto task = ClassifyTask::load(o.model, compute_of(common));
+  const auto task = ClassifyTask::load(find_model(o.model, common), compute_of(common));
   report_unused(task->inside().unused, common);
   ClassifyOptions options{.top = o.top};
   for (const auto& [name, function] : kFunctions)
@@ -89,7 +89,7 @@ void add_classify(CLI::App& app) {
   auto o = std::make_shared<Options>();
   Verb verb(app, "classify", "Labels of a text with their scores");
   auto common = add_common(verb, "lyceum classify MODEL \"I could not put it down.\" --top 1 --json");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   add_input(verb, o->input, "Texts");
   add_pairs(verb, o->input, o->pairs, "--pair-field");
   verb.option("--top,-k", o->top, "The best K labels only").range(1, 1 << 24);

@@ -26,16 +26,17 @@ void run(const Options& o, Common common) {
   const std::optional<DType> dtype = dtype_of(common.dtype);
   common.dtype.clear();  // nothing is computed
   apply(common);
+  const ModelFolder folder = find_model(o.model, common);
   Progress bar("converting, MB", 0, common);
-  const ConvertReport report = convert(ModelFolder::find(o.model),
-                                       {.output = o.output,
-                                        .dtype = dtype,
-                                        .max_shard_bytes = static_cast<std::uint64_t>(o.max_shard_bytes),
-                                        .force = o.force,
-                                        .progress = [&](std::uint64_t done, std::uint64_t total) {
-                                          bar.update(static_cast<std::int64_t>(done / 1'000'000),
-                                                     static_cast<double>(done) / static_cast<double>(total));
-                                        }});
+  const ConvertReport report =
+      convert(folder, {.output = o.output,
+                       .dtype = dtype,
+                       .max_shard_bytes = static_cast<std::uint64_t>(o.max_shard_bytes),
+                       .force = o.force,
+                       .progress = [&](std::uint64_t done, std::uint64_t total) {
+                         bar.update(static_cast<std::int64_t>(done / 1'000'000),
+                                    static_cast<double>(done) / static_cast<double>(total));
+                       }});
   if (common.json)
     return print_json({{"output", o.output},
                        {"tensors", report.tensors},
@@ -55,7 +56,7 @@ void add_convert(CLI::App& app) {
   Verb verb(app, "convert", "Write a model's folder anew: safetensors, in another number format when asked");
   auto common = add_common(verb, "lyceum convert MODEL --output FOLDER --dtype bf16",
                            "Number format of the weights: f32, bf16 or f16 (default: as they are)");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   verb.option("--output,-o", o->output, "The folder to write").required();
   verb.option("--max-shard-bytes", o->max_shard_bytes, "Bytes of tensors in one file, at most")
       .range(1, std::int64_t{1} << 60)

@@ -37,7 +37,7 @@ void print(const FilledText& filled, std::int64_t index, const Common& common) {
 void run(const Options& o, const Common& common) {
   apply(common);
   LineReader reader(o.input, common);
-  const auto task = FillTask::load(o.model, compute_of(common));
+  const auto task = FillTask::load(find_model(o.model, common), compute_of(common));
   report_unused(task->inside().unused, common);
   std::vector<std::int32_t> targets;
   if (!o.fill.targets.empty()) targets = task->target_ids(o.fill.targets);
@@ -61,7 +61,7 @@ void add_fill(CLI::App& app) {
   auto o = std::make_shared<Options>();
   Verb verb(app, "fill", "Words for the masks of a text");
   auto common = add_common(verb, "lyceum fill bert-base-uncased \"Paris is the [MASK] of France.\" --json");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   add_input(verb, o->input, "Texts with one mask or several");
   verb.option("--top,-k", o->fill.top, "So many words for each mask").range(1, 1 << 24).show_default();
   verb.option("--targets", o->fill.targets, "Only these words: a,b,c").separator(',');

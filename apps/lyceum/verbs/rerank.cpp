@@ -26,7 +26,7 @@ void run(const Options& o, const Common& common) {
   std::string query = o.query;
   if (repair_utf8(query) > 0 && common.strict) fail(Errc::kData, "the query is not UTF-8");
   LineReader reader(o.input, common);
-  const auto task = RerankTask::load(o.model, compute_of(common));
+  const auto task = RerankTask::load(find_model(o.model, common), compute_of(common));
   report_unused(task->inside().unused, common);
   const Encoding encoded = task->query(query);
   PassageRanking ranking(o.top);
@@ -68,7 +68,7 @@ void add_rerank(CLI::App& app) {
   auto common = add_common(
       verb,
       "lyceum rerank cross-encoder/ms-marco-MiniLM-L-6-v2 \"how tall is the tower\" passages.txt --top 5");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   verb.option("query", o->query, "What is asked").required();
   verb.option("file", o->input.file, "Passages, one a line, or .jsonl ('-': standard input)").required();
   verb.option("--field", o->input.field, "The field of a .jsonl file that holds the passage").show_default();

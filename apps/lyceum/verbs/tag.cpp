@@ -48,7 +48,7 @@ void run(const Options& o, const Common& common) {
   apply(common);
   LineReader reader(o.input, common);
   reader.keep_bytes();  // places are those of the original line
-  const auto task = TagTask::load(o.model, compute_of(common));
+  const auto task = TagTask::load(find_model(o.model, common), compute_of(common));
   report_unused(task->inside().unused, common);
   TagOptions options = o.tag;
   for (const auto& [name, aggregation] : kAggregations)
@@ -72,7 +72,7 @@ void add_tag(CLI::App& app) {
   Verb verb(app, "tag", "Names and other labelled spans of a text");
   auto common =
       add_common(verb, "lyceum tag MODEL \"Ada Lovelace was born in London.\" --aggregation simple --json");
-  verb.option("model", o->model, "A folder, a file or a name").required();
+  add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   add_input(verb, o->input, "Texts");
   verb.option("--aggregation", o->aggregation, "How tokens are joined to spans")
       .one_of({"none", "simple", "first", "average", "max"})

@@ -17,7 +17,12 @@ constexpr std::int64_t kMostAnswers = 1 << 20;
 }  // namespace
 
 std::shared_ptr<const AnswerTask> AnswerTask::load(const std::string& model, std::optional<Compute> compute) {
-  return std::make_shared<const AnswerTask>(TaskModel::load(ModelFolder::find(model), Head::kSpans, compute));
+  return load(ModelFolder::find(model), compute);
+}
+
+std::shared_ptr<const AnswerTask> AnswerTask::load(const ModelFolder& folder,
+                                                   std::optional<Compute> compute) {
+  return std::make_shared<const AnswerTask>(TaskModel::load(folder, Head::kSpans, compute));
 }
 
 // The question with each window of the context.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/model_folder.h"
 #include "lyceum/question_answerer.h"
 #include "tasks/common/task_model.h"
 
@@ -16,6 +17,8 @@ class AnswerTask {
  public:
   // As TaskModel::load.
   static std::shared_ptr<const AnswerTask> load(const std::string& model,
+                                                std::optional<Compute> compute = {});
+  static std::shared_ptr<const AnswerTask> load(const ModelFolder& folder,
                                                 std::optional<Compute> compute = {});
   explicit AnswerTask(TaskModel model) : m_(std::move(model)) {}
 

@@ -46,8 +46,12 @@ std::vector<Encoding> encode_each(std::size_t count, Encode encode) {
 
 std::shared_ptr<const ClassifyTask> ClassifyTask::load(const std::string& model,
                                                        std::optional<Compute> compute) {
-  return std::make_shared<const ClassifyTask>(
-      TaskModel::load(ModelFolder::find(model), Head::kSequence, compute));
+  return load(ModelFolder::find(model), compute);
+}
+
+std::shared_ptr<const ClassifyTask> ClassifyTask::load(const ModelFolder& folder,
+                                                       std::optional<Compute> compute) {
+  return std::make_shared<const ClassifyTask>(TaskModel::load(folder, Head::kSequence, compute));
 }
 
 std::vector<Classification> ClassifyTask::classify(std::span<const std::string> texts,

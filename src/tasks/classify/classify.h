@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "formats/model_folder.h"
 #include "lyceum/text_classifier.h"
 #include "tasks/common/task_model.h"
 
@@ -18,6 +19,8 @@ class ClassifyTask {
  public:
   // As TaskModel::load.
   static std::shared_ptr<const ClassifyTask> load(const std::string& model,
+                                                  std::optional<Compute> compute = {});
+  static std::shared_ptr<const ClassifyTask> load(const ModelFolder& folder,
                                                   std::optional<Compute> compute = {});
   explicit ClassifyTask(TaskModel model) : m_(std::move(model)) {}
 

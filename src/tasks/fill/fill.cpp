@@ -23,7 +23,10 @@ struct Mask {
 }  // namespace
 
 std::shared_ptr<const FillTask> FillTask::load(const std::string& model, std::optional<Compute> compute) {
-  const ModelFolder folder = ModelFolder::find(model);
+  return load(ModelFolder::find(model), compute);
+}
+
+std::shared_ptr<const FillTask> FillTask::load(const ModelFolder& folder, std::optional<Compute> compute) {
   auto task = std::make_shared<const FillTask>(TaskModel::load(folder, Head::kWords, compute));
   if (task->m_.special.mask < 0)
     fail(Errc::kUnsupported, "{}: the tokenizer has no mask token", folder.path().string());

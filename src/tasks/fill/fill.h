@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/model_folder.h"
 #include "lyceum/mask_filler.h"
 #include "tasks/common/task_model.h"
 
@@ -16,6 +17,7 @@ class FillTask {
  public:
   // Throws what TaskModel::load throws, and Errc::kUnsupported for a tokenizer without a mask token.
   static std::shared_ptr<const FillTask> load(const std::string& model, std::optional<Compute> compute = {});
+  static std::shared_ptr<const FillTask> load(const ModelFolder& folder, std::optional<Compute> compute = {});
   explicit FillTask(TaskModel model) : m_(std::move(model)) {}
 
   const TaskModel& inside() const noexcept { return m_; }

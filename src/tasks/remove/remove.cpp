@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <system_error>
+#include <tuple>
 
 #include "base/error.h"
 #include "formats/model_folder.h"
@@ -89,7 +90,8 @@ Removal plan_removal(const std::string& model) {
          "remove: found '{}', expected a model of the cache {}. Fix: `lyceum list` shows them.", model,
          hub_cache().string());
   }
-  Removal removal{.repository = name->repository, .folder = cached_repository(name->repository)};
+  Removal removal{
+      .model = model, .repository = name->repository, .folder = cached_repository(name->repository)};
   if (!fs::is_directory(fs::symlink_status(removal.folder, error)))
     fail(Errc::kData, "remove: {} is a link, so its content is not the cache's. Fix: remove it yourself.",
          removal.folder.string());
@@ -119,6 +121,11 @@ void remove_cached(const Removal& removal) {
   const auto lock = CacheLock::try_lock(repository_lock(removal.folder), CacheLock::Kind::kExclusive);
   if (!lock)
     fail(Errc::kIo, "remove: {} is being pulled. Fix: try again when that is done.", removal.repository);
+  const auto what_goes = [](const Removal& r) { return std::tie(r.is_whole, r.commits, r.refs, r.contents); };
+  const Removal now = plan_removal(removal.model);
+  if (what_goes(now) != what_goes(removal))
+    fail(Errc::kIo, "remove: {} changed since it was looked at. Fix: the same command again looks anew.",
+         removal.repository);
   for (const std::string& ref : removal.refs) remove_path(removal.folder / "refs" / ref);
   for (const std::string& commit : removal.commits) {
     remove_path(removal.folder / "snapshots" / commit);

@@ -116,6 +116,39 @@ TEST_F(Remove, APullAtWorkIsNotDisturbed) {
   EXPECT_FALSE(fs::exists(base()));
 }
 
+// A person may take a while to answer; a pull that ends meanwhile may have made use of what would go.
+TEST_F(Remove, WhatARevisionThatCameMeanwhileUsesStays) {
+  const std::string third(40, '4');
+  const auto publish_third = [&] {
+    write_file(base() / "refs/new", third);
+    fs::create_directories(base() / "snapshots" / third);
+    fs::create_symlink("../../blobs/cold", base() / "snapshots" / third / "config.json");
+  };
+  const Removal part = plan_removal("org/name@old");
+  publish_third();
+  expect_error(Errc::kIo, "changed since", [&] { remove_cached(part); });
+  EXPECT_EQ(read_text(base() / "snapshots" / third / "config.json").size(), 10u);
+  EXPECT_TRUE(ModelFolder::find_if_present("org/name@old")) << "nothing went";
+  // the same for a repository that goes as a whole, with its last revision or by its name
+  remove_cached(plan_removal("org/name@old"));
+  remove_cached(plan_removal("org/name@" + third));
+  write_file(base() / "blobs/cold", std::string(10, 'x'));
+  const Removal last = plan_removal("org/name@" + second), whole = plan_removal("org/name");
+  EXPECT_TRUE(last.is_whole);
+  publish_third();
+  expect_error(Errc::kIo, "changed since", [&] { remove_cached(last); });
+  expect_error(Errc::kIo, "changed since", [&] { remove_cached(whole); });
+  EXPECT_EQ(read_text(base() / "snapshots" / third / "config.json").size(), 10u);
+}
+
+TEST_F(Remove, ANameThatMeansAnotherRevisionMeanwhileStays) {
+  const Removal removal = plan_removal("org/name@old");
+  write_file(base() / "refs/old", second);
+  expect_error(Errc::kIo, "changed since", [&] { remove_cached(removal); });
+  EXPECT_EQ(read_text(base() / "refs/old"), second);
+  EXPECT_TRUE(fs::exists(base() / "snapshots" / first));
+}
+
 TEST_F(Remove, CopiesAreCountedAndGo) {
   write_file(base() / "snapshots" / first / "copy.json", "123");
   const Removal removal = plan_removal("org/name@old");

@@ -53,7 +53,11 @@ Activation1 activation_of(const std::string& name) {
 }  // namespace
 
 std::shared_ptr<const RerankTask> RerankTask::load(const std::string& model, std::optional<Compute> compute) {
-  const ModelFolder folder = ModelFolder::find(model);
+  return load(ModelFolder::find(model), compute);
+}
+
+std::shared_ptr<const RerankTask> RerankTask::load(const ModelFolder& folder,
+                                                   std::optional<Compute> compute) {
   SentencePipeline pipeline;
   if (folder.file("modules.json")) pipeline = sentence_pipeline(folder, PipelineUse::kScores);
   const ModelFolder body = pipeline.transformer_path.empty()

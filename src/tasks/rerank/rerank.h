@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/model_folder.h"
 #include "lyceum/reranker.h"
 #include "tasks/common/task_model.h"
 
@@ -17,6 +18,8 @@ class RerankTask {
   // A plain folder of transformers, or one of the library with modules.json. Throws what TaskModel::load
   // throws; Errc::kUnsupported for several labels and for modules or an activation that this build lacks.
   static std::shared_ptr<const RerankTask> load(const std::string& model,
+                                                std::optional<Compute> compute = {});
+  static std::shared_ptr<const RerankTask> load(const ModelFolder& folder,
                                                 std::optional<Compute> compute = {});
 
   const TaskModel& inside() const noexcept { return m_; }

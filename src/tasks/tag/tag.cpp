@@ -12,7 +12,11 @@
 namespace lyceum {
 
 std::shared_ptr<const TagTask> TagTask::load(const std::string& model, std::optional<Compute> compute) {
-  return std::make_shared<const TagTask>(TaskModel::load(ModelFolder::find(model), Head::kTokens, compute));
+  return load(ModelFolder::find(model), compute);
+}
+
+std::shared_ptr<const TagTask> TagTask::load(const ModelFolder& folder, std::optional<Compute> compute) {
+  return std::make_shared<const TagTask>(TaskModel::load(folder, Head::kTokens, compute));
 }
 
 std::vector<TaggedText> TagTask::tag(std::span<const std::string> texts, const TagOptions& options) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/model_folder.h"
 #include "lyceum/token_tagger.h"
 #include "tasks/common/task_model.h"
 
@@ -16,6 +17,7 @@ class TagTask {
  public:
   // As TaskModel::load.
   static std::shared_ptr<const TagTask> load(const std::string& model, std::optional<Compute> compute = {});
+  static std::shared_ptr<const TagTask> load(const ModelFolder& folder, std::optional<Compute> compute = {});
   explicit TagTask(TaskModel model) : m_(std::move(model)) {}
 
   const TaskModel& inside() const noexcept { return m_; }
