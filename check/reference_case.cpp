@@ -176,4 +176,11 @@ std::string threads_and_instruction_sets_change_no_bit(const fs::path& folder) {
   });
 }
 
+std::string keeps_its_bits(const fs::path& folder) {
+  for (const auto comparison :
+       {padding_changes_no_bit, rows_do_not_depend_on_each_other, threads_and_instruction_sets_change_no_bit})
+    if (std::string trouble = comparison(folder); !trouble.empty()) return trouble;
+  return "";
+}
+
 }  // namespace lyceum::check

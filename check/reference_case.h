@@ -48,4 +48,7 @@ std::string rows_do_not_depend_on_each_other(const std::filesystem::path& folder
 // 1, 2 and 3 threads on every instruction set: the same bits of outputs and gradients.
 std::string threads_and_instruction_sets_change_no_bit(const std::filesystem::path& folder);
 
+// The last three, one after another.
+std::string keeps_its_bits(const std::filesystem::path& folder);
+
 }  // namespace lyceum::check

@@ -2,13 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "base/parallel.h"
+#include "base/random.h"
 #include "check/gradcheck.h"
 #include "kernels/convert.h"
 #include "kernels/isa.h"
+#include "kernels/narrow/narrow_units.h"
 
 namespace lyceum::kernels {
 namespace {
@@ -96,6 +100,68 @@ TEST(Narrow, Bf16ProductsLieWithinTheRoundingOfTheirFactors) {
   }
   set_isa(available_isas().back());
   set_thread_count(0);
+}
+
+// The units alone: also those that are never chosen on this processor.
+TEST(Narrow, EveryUnitOfTheProcessorSumsWholeAndPartialBlocksInOneOrTwoGoes) {
+  constexpr std::int64_t kStride = 256, kGroups = 4, kGroupStride = 16 * kStride;
+  Random random(3);
+  std::vector<std::uint8_t> a(64 * kStride), b(kGroups * kGroupStride);
+  for (const Narrow format : {Narrow::kInt8, Narrow::kBF16}) {
+    const bool bytes = format == Narrow::kInt8;
+    for (auto* side : {&a, &b})
+      for (std::size_t i = 0; i < side->size(); i += 2) {
+        // bf16: small whole numbers, whose sums are exact in any order
+        const std::uint16_t half = f32_to_bf16(static_cast<float>(random.below(9)) - 4.0f);
+        (*side)[i] =
+            bytes ? static_cast<std::uint8_t>(random.below(256)) : static_cast<std::uint8_t>(half & 255);
+        (*side)[i + 1] =
+            bytes ? static_cast<std::uint8_t>(random.below(256)) : static_cast<std::uint8_t>(half >> 8);
+      }
+    if (bytes)
+      for (std::uint8_t& value : b) value = value == 0x80 ? 0x81 : value;  // weights are never -128
+    const auto half_at = [](const std::vector<std::uint8_t>& from, std::int64_t at) {
+      const auto i = static_cast<std::size_t>(at);
+      return static_cast<double>(bf16_to_f32(static_cast<std::uint16_t>(from[i] | from[i + 1] << 8)));
+    };
+    const auto want = [&](std::int64_t r, std::int64_t c) {
+      double sum = 0;
+      const std::int64_t column = c / 16 * kGroupStride + c % 16 * 4;
+      for (std::int64_t i = 0; i < kStride; i += bytes ? 1 : 2) {
+        const std::int64_t at = column + i / 4 * 64 + i % 4;
+        sum += bytes ? static_cast<double>(a[static_cast<std::size_t>(r * kStride + i)]) *
+                           static_cast<std::int8_t>(b[static_cast<std::size_t>(at)])
+                     : half_at(a, r * kStride + i) * half_at(b, at);
+      }
+      return sum;
+    };
+    for (const NarrowUnit* unit : narrow_units_here(format))
+      for (std::int64_t rows = 1; rows <= unit->rows; ++rows)
+        for (std::int64_t groups = 1; groups <= unit->groups; ++groups)
+          for (const std::int64_t cut : {std::int64_t{64}, kStride}) {
+            std::vector<std::int32_t> sums(static_cast<std::size_t>(32 * 16 * kGroups), -1);
+            if (unit->begin != nullptr) unit->begin();
+            for (std::int64_t depth = 0; depth < kStride; depth += cut)
+              unit->multiply({.a = reinterpret_cast<const std::byte*>(a.data()) + depth,
+                              .a_stride = kStride,
+                              .b = reinterpret_cast<const std::byte*>(b.data()) + depth * 16,
+                              .group_stride = kGroupStride,
+                              .column_bytes = std::min(cut, kStride - depth),
+                              .sums = sums.data(),
+                              .sum_stride = 16 * kGroups,
+                              .rows = rows,
+                              .groups = groups,
+                              .first = depth == 0});
+            if (unit->end != nullptr) unit->end();
+            for (std::int64_t r = 0; r < rows; ++r)
+              for (std::int64_t c = 0; c < 16 * groups; ++c) {
+                const std::int32_t bits = sums[static_cast<std::size_t>(r * 16 * kGroups + c)];
+                ASSERT_EQ(bytes ? static_cast<double>(bits) : static_cast<double>(std::bit_cast<float>(bits)),
+                          want(r, c))
+                    << unit->name << ", " << rows << " rows, " << groups << " groups, at " << r << ", " << c;
+              }
+          }
+  }
 }
 
 TEST(Narrow, TheEpilogueIsTheF32Products) {

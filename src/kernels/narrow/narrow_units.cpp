@@ -41,8 +41,7 @@ constexpr NarrowUnit kWidened{"f32", nullptr, 0, 0, 0, nullptr, nullptr};
 #if defined(__x86_64__)
 
 #define LYCEUM_AVX2 __attribute__((target("avx2")))
-#define LYCEUM_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
-#define LYCEUM_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#define LYCEUM_DOT __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,avx512bf16")))
 #define LYCEUM_AMX __attribute__((target("avx512f,amx-tile,amx-int8,amx-bf16")))
 
 std::int32_t word_of(const std::byte* at) {
@@ -97,9 +96,10 @@ LYCEUM_AVX2 void avx2_int8(const NarrowBlock& t) {
   for (; r < t.rows; ++r) avx2_rows<1>(t, r);
 }
 
-// kRows x 4 groups: 24 sums of 6 x 4, one load a group and one broadcast a row for every 4 bytes of depth.
-template <int kRows, int kGroups>
-LYCEUM_VNNI inline void vnni_block(const NarrowBlock& t, std::int64_t r0) {
+// 6 rows x 4 groups: 24 sums, one load a group and one broadcast a row for every 4 bytes of depth, which are
+// four bytes (VNNI) or two bf16.
+template <int kRows, int kGroups, bool kBytes>
+LYCEUM_DOT inline void dot_rows(const NarrowBlock& t, std::int64_t r0) {
   __m512i sum[kRows][kGroups];
   LYCEUM_UNROLL
   for (int r = 0; r < kRows; ++r) LYCEUM_UNROLL
@@ -115,77 +115,39 @@ LYCEUM_VNNI inline void vnni_block(const NarrowBlock& t, std::int64_t r0) {
     for (int r = 0; r < kRows; ++r) {
       const __m512i x = _mm512_set1_epi32(word_of(a + r * t.a_stride));
       LYCEUM_UNROLL
-      for (int g = 0; g < kGroups; ++g) sum[r][g] = _mm512_dpbusd_epi32(sum[r][g], x, column[g]);
+      for (int g = 0; g < kGroups; ++g) {
+        if constexpr (kBytes) {
+          sum[r][g] = _mm512_dpbusd_epi32(sum[r][g], x, column[g]);
+        } else {
+          sum[r][g] = _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sum[r][g]),
+                                                           reinterpret_cast<__m512bh>(x),
+                                                           reinterpret_cast<__m512bh>(column[g])));
+        }
+      }
     }
   }
   LYCEUM_UNROLL
   for (int r = 0; r < kRows; ++r) LYCEUM_UNROLL
   for (int g = 0; g < kGroups; ++g) _mm512_storeu_si512(t.sums + (r0 + r) * t.sum_stride + g * 16, sum[r][g]);
 }
-template <int kGroups>
-LYCEUM_VNNI void vnni_groups(const NarrowBlock& t) {
+template <int kGroups, bool kBytes>
+LYCEUM_DOT void dot_groups(const NarrowBlock& t) {
   std::int64_t r = 0;
-  for (; r + 6 <= t.rows; r += 6) vnni_block<6, kGroups>(t, r);
-  for (; r + 2 <= t.rows; r += 2) vnni_block<2, kGroups>(t, r);
-  for (; r < t.rows; ++r) vnni_block<1, kGroups>(t, r);
+  for (; r + 6 <= t.rows; r += 6) dot_rows<6, kGroups, kBytes>(t, r);
+  for (; r + 2 <= t.rows; r += 2) dot_rows<2, kGroups, kBytes>(t, r);
+  for (; r < t.rows; ++r) dot_rows<1, kGroups, kBytes>(t, r);
 }
-LYCEUM_VNNI void vnni_int8(const NarrowBlock& t) {
+template <bool kBytes>
+LYCEUM_DOT void dot(const NarrowBlock& t) {
   switch (t.groups) {
     case 1:
-      return vnni_groups<1>(t);
+      return dot_groups<1, kBytes>(t);
     case 2:
-      return vnni_groups<2>(t);
+      return dot_groups<2, kBytes>(t);
     case 3:
-      return vnni_groups<3>(t);
+      return dot_groups<3, kBytes>(t);
     default:
-      return vnni_groups<4>(t);
-  }
-}
-
-// The same shape for pairs of bf16.
-template <int kRows, int kGroups>
-LYCEUM_BF16 inline void bf16_block(const NarrowBlock& t, std::int64_t r0) {
-  __m512 sum[kRows][kGroups];
-  LYCEUM_UNROLL
-  for (int r = 0; r < kRows; ++r) LYCEUM_UNROLL
-  for (int g = 0; g < kGroups; ++g)
-    sum[r][g] = t.first ? _mm512_setzero_ps()
-                        : _mm512_castsi512_ps(_mm512_loadu_si512(t.sums + (r0 + r) * t.sum_stride + g * 16));
-  const std::byte *a = t.a + r0 * t.a_stride, *b = t.b;
-  for (std::int64_t i = 0; i < t.column_bytes; i += 4, a += 4, b += 64) {
-    __m512i column[kGroups];
-    LYCEUM_UNROLL
-    for (int g = 0; g < kGroups; ++g) column[g] = _mm512_loadu_si512(b + g * t.group_stride);
-    LYCEUM_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      const __m512i x = _mm512_set1_epi32(word_of(a + r * t.a_stride));
-      LYCEUM_UNROLL
-      for (int g = 0; g < kGroups; ++g)
-        sum[r][g] =
-            _mm512_dpbf16_ps(sum[r][g], reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(column[g]));
-    }
-  }
-  LYCEUM_UNROLL
-  for (int r = 0; r < kRows; ++r) LYCEUM_UNROLL
-  for (int g = 0; g < kGroups; ++g)
-    _mm512_storeu_si512(t.sums + (r0 + r) * t.sum_stride + g * 16, _mm512_castps_si512(sum[r][g]));
-}
-template <int kGroups>
-LYCEUM_BF16 void bf16_groups(const NarrowBlock& t) {
-  std::int64_t r = 0;
-  for (; r + 6 <= t.rows; r += 6) bf16_block<6, kGroups>(t, r);
-  for (; r < t.rows; ++r) bf16_block<1, kGroups>(t, r);
-}
-LYCEUM_BF16 void avx512_bf16(const NarrowBlock& t) {
-  switch (t.groups) {
-    case 1:
-      return bf16_groups<1>(t);
-    case 2:
-      return bf16_groups<2>(t);
-    case 3:
-      return bf16_groups<3>(t);
-    default:
-      return bf16_groups<4>(t);
+      return dot_groups<4, kBytes>(t);
   }
 }
 
@@ -256,8 +218,8 @@ LYCEUM_AMX void amx(const NarrowBlock& t) {
 }
 
 constexpr NarrowUnit kAvx2Int8{"avx2", avx2_int8, 24, 4, kWhole, nullptr, nullptr};
-constexpr NarrowUnit kVnniInt8{"avx512_vnni", vnni_int8, 24, 4, kWhole, nullptr, nullptr};
-constexpr NarrowUnit kAvx512Bf16{"avx512_bf16", avx512_bf16, 24, 4, kWhole, nullptr, nullptr};
+constexpr NarrowUnit kVnniInt8{"avx512_vnni", dot<true>, 24, 4, kWhole, nullptr, nullptr};
+constexpr NarrowUnit kAvx512Bf16{"avx512_bf16", dot<false>, 24, 4, kWhole, nullptr, nullptr};
 // 768 bytes of 32 columns are 24 KiB, half of the first-level cache of the processors that have AMX.
 constexpr NarrowUnit kAmxInt8{"amx", amx<true>, 32, 2, 768, amx_begin, amx_end};
 constexpr NarrowUnit kAmxBf16{"amx", amx<false>, 32, 2, 768, amx_begin, amx_end};
@@ -270,6 +232,19 @@ bool is_amd() {
 #endif
 
 }  // namespace
+
+std::vector<const NarrowUnit*> narrow_units_here(Narrow format) {
+  std::vector<const NarrowUnit*> units;
+  if (format == Narrow::kInt8) units.push_back(&kPortableInt8);
+#if defined(__x86_64__)
+  if (format == Narrow::kInt8) units.push_back(&kAvx2Int8);
+  if (format == Narrow::kInt8 && __builtin_cpu_supports("avx512vnni")) units.push_back(&kVnniInt8);
+  if (format == Narrow::kBF16 && __builtin_cpu_supports("avx512bf16")) units.push_back(&kAvx512Bf16);
+  for (const Isa isa : available_isas())
+    if (isa == Isa::kAmx) units.push_back(format == Narrow::kInt8 ? &kAmxInt8 : &kAmxBf16);
+#endif
+  return units;
+}
 
 const NarrowUnit& narrow_unit_of(Narrow format) {
   const Isa isa = current_isa();

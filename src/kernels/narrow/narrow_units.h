@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "kernels/narrow/narrow.h"
 
@@ -34,6 +35,8 @@ struct NarrowUnit {
 
 // The best unit that the current instruction set allows.
 const NarrowUnit& narrow_unit_of(Narrow format);
+// All that this processor has, whatever would be chosen; for tests.
+std::vector<const NarrowUnit*> narrow_units_here(Narrow format);
 
 // Rows of f32 to what the units read; `k` values of each, the rest up to column_bytes filled with padding.
 // int8: bytes q + 128, scales [rows].

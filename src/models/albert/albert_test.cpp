@@ -15,11 +15,7 @@ TEST(Albert, OutputsLossAndEveryGradientAreTheReferences) {
 }
 
 TEST(Albert, PaddingOrderThreadsAndInstructionSetsChangeNoBit) {
-  for (const char* folder : kFolders) {
-    EXPECT_EQ(check::padding_changes_no_bit(kGolden / folder), "") << folder;
-    EXPECT_EQ(check::rows_do_not_depend_on_each_other(kGolden / folder), "") << folder;
-    EXPECT_EQ(check::threads_and_instruction_sets_change_no_bit(kGolden / folder), "") << folder;
-  }
+  for (const char* folder : kFolders) EXPECT_EQ(check::keeps_its_bits(kGolden / folder), "") << folder;
 }
 
 }  // namespace
