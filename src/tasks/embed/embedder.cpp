@@ -98,8 +98,10 @@ std::string Embedder::identity() const {
   std::call_once(identified_, [&] {
     Digest digest;
     const Checkpoint checkpoint = Checkpoint::open(*body_);
+    bool is_quantized = false;  // then f32 is not what the files ask for
     for (const std::string& name : checkpoint.names()) {
       const Tensor* t = checkpoint.find(name);
+      is_quantized = is_quantized || t->dtype() == DType::kI8;
       digest.add(name);
       digest.add(t->raw(), t->bytes());
     }
@@ -115,7 +117,8 @@ std::string Embedder::identity() const {
     digest.add(prompt_);
     digest.add(own_prompt_ ? "own prompt" : "");
     identity_ = fmt::format("{:016x}-{}", digest.value(), max_tokens_);
-    if (compute_ && *compute_ != Compute::kF32) identity_ += fmt::format("-{}", compute_name(*compute_));
+    if (compute_ && (*compute_ != Compute::kF32 || is_quantized))
+      identity_ += fmt::format("-{}", compute_name(*compute_));
   });
   return identity_;
 }
