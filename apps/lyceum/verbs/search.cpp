@@ -11,6 +11,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "tasks/embed/embedder.h"
+#include "tasks/search/ann_engine.h"
 #include "tasks/search/search_index.h"
 
 namespace lyceum::app {
@@ -45,13 +46,21 @@ void print_summary(const std::string& file, const SearchIndex& index, const Upda
                            byte_text(ann.bytes), ann.added));
 }
 
-// The kind of the command line, else that of the index, with the numbers that stand on the command line.
-AnnBuilt bring_up_approximate(SearchIndex& index, const Embedder& embedder, const IndexOptions& o,
-                              const Common& common) {
-  if (!o.ann.empty()) {
-    AnnSettings settings = o.settings;
-    settings.kind = ann_kind(o.ann);
-    index.set_approximate(settings);
+// What --ann asks for, checked before anything is embedded.
+void choose_approximate(SearchIndex& index, const IndexOptions& o) {
+  if (o.ann.empty()) return;
+  AnnSettings settings = o.settings;
+  settings.kind = ann_kind(o.ann);
+  if (settings.kind != AnnKind::kNone) require_ann_engine();
+  index.set_approximate(settings);
+}
+
+AnnBuilt build_approximate(const SearchIndex& index, const Embedder& embedder, const Common& common) {
+  std::string trouble;
+  if (index.approximate().kind != AnnKind::kNone && ann_engine(&trouble) == nullptr) {
+    log(LogLevel::kWarning, "approximate search is not brought up to date, searches will be exact: {}",
+        trouble);
+    return {};
   }
   Progress progress("index: approximate search", index.chunks(), common);
   return index.build_approximate(embedder, [&](std::int64_t done, std::int64_t all) {
@@ -105,6 +114,7 @@ void index(const IndexOptions& o, const Common& common) {
     common.json ? print_json({{"deleted", gone}}) : print_line(fmt::format("{} files deleted", gone));
     return;
   }
+  choose_approximate(index, o);
   report_unused(embedder->unused(), common);
   UpdateStats s;
   std::map<std::string, std::vector<std::string>> left_out;  // by reason
@@ -121,7 +131,7 @@ void index(const IndexOptions& o, const Common& common) {
         roots, *embedder,
         {.chunks = o.chunks, .max_file_bytes = o.max_file_mb << 20, .progress = show, .left_out = note});
   }
-  print_summary(o.output, index, s, bring_up_approximate(index, *embedder, o, common), common);
+  print_summary(o.output, index, s, build_approximate(index, *embedder, common), common);
   for (const auto& [reason, files] : left_out) {
     constexpr std::size_t kNamed = 3;
     std::string names;
@@ -200,8 +210,7 @@ void search(const QueryOptions& o, const Common& common) {
     SearchReport how;
     const std::vector<SearchHit> hits = index.search(query, *embedder, o.search, &how);
     if (!how.trouble.empty() && how.trouble != told)
-      log(LogLevel::kWarning, "searching exactly: {}. Fix: `lyceum index` brings it up to date.",
-          how.trouble);
+      log(LogLevel::kWarning, "searching exactly: {}", how.trouble);
     told = how.trouble;
     for (const SearchHit& hit : hits) {
       ++rank;

@@ -167,13 +167,7 @@ AnnBuilt build_ann_cache(const IndexStore& store, bool is_normalized, const Prog
   if (truth.passages > INT32_MAX)
     fail(Errc::kLimit, "{}: has {} passages, approximate search takes at most {}", store.where(),
          truth.passages, INT32_MAX);
-  std::string trouble;
-  const AnnEngine* const engine = ann_engine(&trouble);
-  if (engine == nullptr)
-    fail(Errc::kUnsupported,
-         "approximate search is not in this installation: {}. Fix: install Debian's libfaiss-dev and build "
-         "again; without it every search is exact.",
-         trouble);
+  const AnnEngine& engine = require_ann_engine();
   const fs::path path = ann_cache_path(store.where(), settings.kind);
   std::error_code error;
   try {
@@ -198,10 +192,10 @@ AnnBuilt build_ann_cache(const IndexStore& store, bool is_normalized, const Prog
     if (!goes_on) vectors.load_all();  // what is only added to reads what it meets
     built.added = vectors.rows() - graph.rows();
     Cosines cosines(vectors, truth.width, is_normalized);
-    cache.structure = make_graph(*engine, settings, std::move(graph), vectors, cosines, progress);
+    cache.structure = make_graph(engine, settings, std::move(graph), vectors, cosines, progress);
   } else {
     built.added = truth.passages;
-    cache.structure = make_lists(*engine, settings, store, truth.passages, is_normalized, progress);
+    cache.structure = make_lists(engine, settings, store, truth.passages, is_normalized, progress);
   }
   cache.ids = std::move(census.ids);
   write_ann_cache(path, cache, truth);

@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include "base/error.h"
+
 namespace lyceum {
 namespace {
 
@@ -35,6 +37,15 @@ const Loaded& loaded() {
 const AnnEngine* ann_engine(std::string* trouble) {
   if (trouble != nullptr) *trouble = loaded().trouble;
   return loaded().engine;
+}
+
+const AnnEngine& require_ann_engine() {
+  if (loaded().engine == nullptr)
+    fail(Errc::kUnsupported,
+         "approximate search is not in this installation: {}. Fix: install Debian's libfaiss-dev and build "
+         "again; without it every search is exact.",
+         loaded().trouble);
+  return *loaded().engine;
 }
 
 std::string ann_engine_name() {

@@ -75,6 +75,8 @@ using AnnEntry = const AnnEngine* (*)();
 
 // The engine, loaded once. nullptr where it is not there: then `trouble` says why.
 const AnnEngine* ann_engine(std::string* trouble = nullptr);
+// The same, or Errc::kUnsupported with how to get it.
+const AnnEngine& require_ann_engine();
 // "Faiss 1.7.3", or why there is none; for `lyceum doctor`.
 std::string ann_engine_name();
 

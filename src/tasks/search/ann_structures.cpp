@@ -48,8 +48,9 @@ AnnSettings ann_from_text(const std::string& text, std::int64_t width, const std
   std::string name, rest;
   AnnSettings s;
   const bool read = static_cast<bool>(in >> name >> s.links >> s.build_effort >> s.lists >> s.bytes);
+  const bool complete = read && !(in >> rest);
   for (const AnnKind kind : {AnnKind::kNone, AnnKind::kHnsw, AnnKind::kIvfPq})
-    if (read && !(in >> rest) && name == ann_name(kind)) {
+    if (complete && name == ann_name(kind)) {
       s.kind = kind;
       check_ann_settings(s, width, Errc::kFormat, where);
       return s;

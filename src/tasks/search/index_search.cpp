@@ -47,19 +47,19 @@ void IndexSearch::open_approximate() {
     const AnnTruth truth = ann_truth(store_);
     if (truth.passages == 0) return;
     AnnCache cache = read_ann_cache(ann_cache_path(store_.where(), settings.kind), settings, truth).cache;
-    const AnnEngine* const engine = ann_engine(&trouble_);
-    if (engine == nullptr) return;
+    const AnnEngine& engine = require_ann_engine();
     if (auto* graph = std::get_if<HnswGraph>(&cache.structure)) {
-      searcher_ = engine->open(std::move(*graph));
+      searcher_ = engine.open(std::move(*graph));
       lists_ = 0;
     } else {
       auto& lists = std::get<IvfPq>(cache.structure);
       lists_ = lists.lists;
-      searcher_ = engine->open(std::move(lists), nearest_);
+      searcher_ = engine.open(std::move(lists), nearest_);
     }
     vectors_.know_rows(std::move(cache.ids));
   } catch (const Error& error) {
     trouble_ = error.what();
+    if (error.code() != Errc::kUnsupported) trouble_ += ". Fix: `lyceum index` brings it up to date.";
   }
 }
 
