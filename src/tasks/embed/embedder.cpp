@@ -107,8 +107,10 @@ std::string Embedder::identity() const {
   std::call_once(identified_, [&] {
     Digest digest;
     const Checkpoint checkpoint = Checkpoint::open(*body_);
+    bool is_quantized = false;  // then f32 is not what the files ask for
     for (const std::string& name : checkpoint.names()) {
       const Tensor* t = checkpoint.find(name);
+      is_quantized = is_quantized || t->dtype() == DType::kI8;
       digest.add(name);
       digest.add(t->raw(), t->bytes());
     }
@@ -128,7 +130,8 @@ std::string Embedder::identity() const {
       for (const std::string& mode : pipeline_.modules.front().modes) identity_ += "-" + mode;
     if (width_ != head_->width()) identity_ += fmt::format("-{}d", width_);
     if (normalizes_) identity_ += "-unit";
-    if (compute_ && *compute_ != Compute::kF32) identity_ += fmt::format("-{}", compute_name(*compute_));
+    if (compute_ && (*compute_ != Compute::kF32 || is_quantized))
+      identity_ += fmt::format("-{}", compute_name(*compute_));
   });
   return identity_;
 }
