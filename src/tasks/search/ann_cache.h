@@ -7,8 +7,8 @@
 //
 // The digest tells damage, not malice: who can write the file can write a digest. Therefore every number that
 // anybody would follow is checked after it: sizes against the file's before anything is allocated, rows
-// against the passages, links against the levels, values for being finite. What a well-made lie can do is to
-// hide passages from an approximate search; scores, texts and places come from the index.
+// against the passages, links against the levels, values for being parts of unit vectors. What a well-made
+// lie can do is to hide passages from an approximate search; scores, texts and places come from the index.
 #pragma once
 
 #include <filesystem>
