@@ -16,8 +16,8 @@ struct EmbeddingOptions {
   std::string prompt_name;            // one of the model's prompts; empty: its default
   std::optional<std::string> prompt;  // a text of your own before every text instead
   std::int64_t max_tokens = 0;  // cut texts to fewer tokens than the model takes; 0: what the model says
-  std::string
-      dtype;  // products in "f32", "bf16" or "int8"; empty: int8 where the files are quantised, else f32
+  std::string dtype;            // as LoadOptions::dtype
+  bool pull = false;            // as LoadOptions::pull
 };
 
 // Cheap to copy; copies share the weights. Safe to use from several threads at once.
