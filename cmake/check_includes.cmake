@@ -46,6 +46,8 @@ foreach(file ${files})
     get_filename_component(folder ${file} DIRECTORY)
     if(file MATCHES "^src/ops/.*_kernel\\.(cpp|h)$" AND NOT to MATCHES "^(base|kernels)$" AND NOT "src/${include}" MATCHES "^${folder}/")
       complain(${file} ${include} "the kernel file of an op belongs to the kernels layer")
+    elseif(file MATCHES "^apps/c/" AND NOT include MATCHES "^(lyceum|apps/c)/")
+      complain(${file} ${include} "the C interface stands on the installed headers alone")
     elseif(to STREQUAL "lyceum" OR to STREQUAL layer)
       continue()  # the installed headers, and a layer's own
     elseif(NOT DEFINED ${layer})

@@ -1,4 +1,5 @@
-// What kill_test.sh needs besides the command: a model, texts, the content of an index as lines, and a hub.
+// What kill_test.sh and the consumer test need besides the command: a model, texts, the content of an index
+// as lines, and a hub.
 #include <fmt/core.h>
 #include <sqlite3.h>
 #include <unistd.h>
@@ -6,12 +7,14 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "check/hub_server.h"
 #include "check/tiny_bert.h"
+#include "lyceum/embedding_model.h"
 
 namespace {
 
@@ -48,6 +51,13 @@ void write_lines(const fs::path& file, int lines) {
   lyceum::Random random(2);
   std::ofstream out(file);
   for (int i = 0; i < lines; ++i) out << sentence(random) << "\n";
+}
+
+// What examples/embed_texts.c prints, by the C++ library.
+void print_vectors(const std::string& model, const std::vector<std::string>& texts) {
+  const std::vector<float> v = lyceum::EmbeddingModel::load(model).embed(texts);
+  const std::size_t width = v.size() / texts.size();
+  for (std::size_t i = 0; i < v.size(); ++i) fmt::print("{:.9g}{}", v[i], (i + 1) % width == 0 ? '\n' : ' ');
 }
 
 // Path, line, the vector's bits and the text of every passage; status 3 for a file without tables.
@@ -108,15 +118,16 @@ int main(int argc, char** argv) {
     if (verb == "model") return write_model(argv[2]), 0;
     if (verb == "notes" && argc > 3) return write_notes(argv[2], std::stoi(argv[3])), 0;
     if (verb == "lines" && argc > 3) return write_lines(argv[2], std::stoi(argv[3])), 0;
+    if (verb == "embed" && argc > 3) return print_vectors(argv[2], {argv + 3, argv + argc}), 0;
     if (verb == "dump") return dump(argv[2]);
     if (verb == "hub" && argc > 5) return serve_hub(argv[2], argv[3], argv[4], std::stoull(argv[5])), 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "kill_helper: {}\n", error.what());
     return 1;
   }
-  fmt::print(
-      stderr,
-      "usage: kill_helper model FOLDER | notes FOLDER FILES | lines FILE LINES | dump INDEX | hub NAME "
-      "FOLDER PORT_FILE BYTES_PER_SECOND\n");
+  fmt::print(stderr,
+             "usage: kill_helper model FOLDER | notes FOLDER FILES | lines FILE LINES | embed MODEL TEXT... "
+             "| dump INDEX | hub NAME "
+             "FOLDER PORT_FILE BYTES_PER_SECOND\n");
   return 2;
 }

@@ -20,8 +20,8 @@ struct EmbeddingOptions {
                                      // one behind the other; empty: the model's own
   std::int64_t truncate_dim = 0;     // keep so many values of a vector (Matryoshka); 0: what the model says
   bool normalize = false;            // vectors of length 1, after any cut
-  std::string
-      dtype;  // products in "f32", "bf16" or "int8"; empty: int8 where the files are quantised, else f32
+  std::string dtype;                 // as LoadOptions::dtype
+  bool pull = false;                 // as LoadOptions::pull
 };
 
 // Of late interaction: rows first[i] to first[i + 1] of `values` [rows, width] are the tokens of text i.

@@ -3,6 +3,7 @@
 
 #include "lyceum/embedding_model.h"    // IWYU pragma: export
 #include "lyceum/error.h"              // IWYU pragma: export
+#include "lyceum/load_options.h"       // IWYU pragma: export
 #include "lyceum/mask_filler.h"        // IWYU pragma: export
 #include "lyceum/network.h"            // IWYU pragma: export
 #include "lyceum/question_answerer.h"  // IWYU pragma: export

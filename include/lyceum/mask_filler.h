@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "lyceum/load_options.h"
+
 namespace lyceum {
 
 class FillTask;  // of the library's inside
@@ -33,7 +35,8 @@ struct FillOptions {
 // transformers' FillMaskPipeline.
 class MaskFiller {
  public:
-  static MaskFiller load(const std::string& model);  // as EmbeddingModel::load
+  static MaskFiller load(const std::string& model,
+                         const LoadOptions& options = {});  // as EmbeddingModel::load
 
   std::string mask() const;         // what stands for a missing word: "[MASK]"
   std::int64_t max_tokens() const;  // of a text, special tokens included; longer texts are cut

@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "lyceum/load_options.h"
+
 namespace lyceum {
 
 struct NamedArray {
@@ -22,7 +24,7 @@ using NamedArrays = std::map<std::string, NamedArray>;
 // Cheap to copy; copies share the weights. One forward with gradients at a time.
 class Network {
  public:
-  static Network load(const std::string& model);  // as EmbeddingModel::load
+  static Network load(const std::string& model, const LoadOptions& options = {});  // as EmbeddingModel::load
 
   std::string family() const;        // "bert"
   std::string architecture() const;  // "BertForMaskedLM"

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "lyceum/load_options.h"
+
 namespace lyceum {
 
 class AnswerTask;  // of the library's inside
@@ -35,7 +37,8 @@ struct AnswerOptions {
 // QuestionAnsweringPipeline of transformers 4.57, the last release that has it.
 class QuestionAnswerer {
  public:
-  static QuestionAnswerer load(const std::string& model);  // as EmbeddingModel::load
+  static QuestionAnswerer load(const std::string& model,
+                               const LoadOptions& options = {});  // as EmbeddingModel::load
 
   std::int64_t max_tokens() const;  // of a question with a window of the context, special tokens included
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "lyceum/load_options.h"
+
 namespace lyceum {
 
 class RerankTask;  // of the library's inside
@@ -26,7 +28,7 @@ struct RerankOptions {
 class Reranker {
  public:
   // As EmbeddingModel::load; Errc::kUnsupported for a model with several labels, as the library refuses it.
-  static Reranker load(const std::string& model);
+  static Reranker load(const std::string& model, const LoadOptions& options = {});
 
   std::int64_t max_tokens() const;  // of a pair, special tokens included; the longer text is cut
 

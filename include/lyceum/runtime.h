@@ -19,6 +19,19 @@ int threads();
 // environment variable LYCEUM_ISA, read on first use, holds them to one.
 std::string instruction_set();
 
+// While it lives, calls made by this thread use so many threads, whatever set_threads says; 0 changes
+// nothing. Throws Errc::kUsage as set_threads does.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int threads);
+  ~ThreadLimit();
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+
+ private:
+  int before_;  // -1: nothing was changed
+};
+
 // Messages for people (what was repaired, cut or left out); nobody hears them by default. The library itself
 // never prints.
 void on_message(std::function<void(std::string_view)> sink);

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "lyceum/load_options.h"
+
 namespace lyceum {
 
 class ClassifyTask;  // of the library's inside
@@ -50,7 +52,8 @@ struct ZeroShotOptions {
 // transformers' TextClassificationPipeline and ZeroShotClassificationPipeline.
 class TextClassifier {
  public:
-  static TextClassifier load(const std::string& model);  // as EmbeddingModel::load
+  static TextClassifier load(const std::string& model,
+                             const LoadOptions& options = {});  // as EmbeddingModel::load
 
   const std::vector<std::string>& labels() const;  // the model's own
   std::int64_t max_tokens() const;  // of a text or pair, special tokens included; longer ones are cut

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "lyceum/load_options.h"
+
 namespace lyceum {
 
 class Tokenizer;  // of the library's inside
@@ -22,8 +24,9 @@ struct TokenizedText {
 // Cheap to copy, safe to use from several threads at once.
 class TextTokenizer {
  public:
-  // A model as EmbeddingModel::load takes it; a folder without weights is enough.
-  static TextTokenizer load(const std::string& model);
+  // A model as EmbeddingModel::load takes it; a folder without weights is enough. Throws Errc::kUsage for
+  // options.dtype.
+  static TextTokenizer load(const std::string& model, const LoadOptions& options = {});
 
   TokenizedText encode(std::string_view text, bool add_special = true) const;
   std::string decode(std::span<const std::int32_t> ids,

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "lyceum/load_options.h"
+
 namespace lyceum {
 
 class TagTask;  // of the library's inside
@@ -43,7 +45,8 @@ struct TagOptions {
 // transformers' TokenClassificationPipeline.
 class TokenTagger {
  public:
-  static TokenTagger load(const std::string& model);  // as EmbeddingModel::load
+  static TokenTagger load(const std::string& model,
+                          const LoadOptions& options = {});  // as EmbeddingModel::load
 
   const std::vector<std::string>& labels() const;
   std::int64_t max_tokens() const;  // of a text or window, special tokens included

@@ -1,19 +1,20 @@
 #include "lyceum/embedding_model.h"
 
+#include "api/find.h"
 #include "base/utf8.h"
 #include "tasks/embed/embedder.h"
 
 namespace lyceum {
 
 EmbeddingModel EmbeddingModel::load(const std::string& model, const EmbeddingOptions& options) {
-  EmbedderOptions inside{.prompt_name = options.prompt_name,
-                         .prompt = options.prompt,
-                         .max_tokens = options.max_tokens,
-                         .pooling = options.pooling,
-                         .truncate_dim = options.truncate_dim,
-                         .normalize = options.normalize};
-  if (!options.dtype.empty()) inside.compute = compute_from_name(options.dtype);
-  return EmbeddingModel(Embedder::load(model, inside));
+  const EmbedderOptions inside{.prompt_name = options.prompt_name,
+                               .prompt = options.prompt,
+                               .max_tokens = options.max_tokens,
+                               .pooling = options.pooling,
+                               .truncate_dim = options.truncate_dim,
+                               .normalize = options.normalize,
+                               .compute = compute_of(options.dtype)};
+  return EmbeddingModel(Embedder::load(find_model(model, options.pull), inside));
 }
 
 std::int64_t EmbeddingModel::width() const { return inside_->width(); }

@@ -1,5 +1,6 @@
 #include "lyceum/network.h"
 
+#include "api/find.h"
 #include "base/error.h"
 #include "nn/forward.h"
 #include "nn/sentence_model.h"
@@ -25,8 +26,9 @@ struct Network::Inside {
   SentenceModel model;
 };
 
-Network Network::load(const std::string& model) {
-  return Network(std::make_shared<const Inside>(Inside{load_sentence_model(ModelFolder::find(model))}));
+Network Network::load(const std::string& model, const LoadOptions& options) {
+  return Network(std::make_shared<const Inside>(
+      Inside{load_sentence_model(find_model(model, options.pull), compute_of(options.dtype))}));
 }
 
 std::string Network::family() const { return inside_->model.body().family(); }

@@ -9,6 +9,10 @@ namespace lyceum {
 std::string version() { return LYCEUM_VERSION; }
 void set_threads(int threads) { set_thread_count(threads); }
 int threads() { return thread_count(); }
+ThreadLimit::ThreadLimit(int threads) : before_(threads == 0 ? -1 : set_own_thread_count(threads)) {}
+ThreadLimit::~ThreadLimit() {
+  if (before_ >= 0) set_own_thread_count(before_);
+}
 std::string instruction_set() { return isa_name(current_isa()); }
 
 void on_message(std::function<void(std::string_view)> sink) {

@@ -1,6 +1,7 @@
 // The classes of the verbs fill, classify, tag, answer and rerank.
 #include <utility>
 
+#include "api/find.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "lyceum/mask_filler.h"
@@ -23,13 +24,20 @@ std::vector<std::string> repaired(std::span<const std::string> texts) {
   return valid;
 }
 
+template <class Task>
+auto load_task(const std::string& model, const LoadOptions& options) {
+  return Task::load(find_model(model, options.pull), compute_of(options.dtype));
+}
+
 void check_top(std::int64_t top, std::int64_t least) {
   if (top < least) fail(Errc::kUsage, "top: found {}, expected {} or more", top, least);
 }
 
 }  // namespace
 
-MaskFiller MaskFiller::load(const std::string& model) { return MaskFiller(FillTask::load(model)); }
+MaskFiller MaskFiller::load(const std::string& model, const LoadOptions& options) {
+  return MaskFiller(load_task<FillTask>(model, options));
+}
 std::string MaskFiller::mask() const { return inside_->mask(); }
 std::int64_t MaskFiller::max_tokens() const { return inside_->inside().max_tokens; }
 
@@ -49,8 +57,8 @@ FilledText MaskFiller::fill(const std::string& text, const FillOptions& options)
   return fill(std::span(&text, 1), options)[0];
 }
 
-TextClassifier TextClassifier::load(const std::string& model) {
-  return TextClassifier(ClassifyTask::load(model));
+TextClassifier TextClassifier::load(const std::string& model, const LoadOptions& options) {
+  return TextClassifier(load_task<ClassifyTask>(model, options));
 }
 const std::vector<std::string>& TextClassifier::labels() const { return inside_->inside().model->labels(); }
 std::int64_t TextClassifier::max_tokens() const { return inside_->inside().max_tokens; }
@@ -76,7 +84,9 @@ std::vector<Classification> TextClassifier::zero_shot(std::span<const std::strin
   return inside_->zero_shot(repaired(texts), options);
 }
 
-TokenTagger TokenTagger::load(const std::string& model) { return TokenTagger(TagTask::load(model)); }
+TokenTagger TokenTagger::load(const std::string& model, const LoadOptions& options) {
+  return TokenTagger(load_task<TagTask>(model, options));
+}
 const std::vector<std::string>& TokenTagger::labels() const { return inside_->inside().model->labels(); }
 std::int64_t TokenTagger::max_tokens() const { return inside_->inside().max_tokens; }
 
@@ -88,8 +98,8 @@ TaggedText TokenTagger::tag(const std::string& text, const TagOptions& options) 
   return tag(std::span(&text, 1), options)[0];
 }
 
-QuestionAnswerer QuestionAnswerer::load(const std::string& model) {
-  return QuestionAnswerer(AnswerTask::load(model));
+QuestionAnswerer QuestionAnswerer::load(const std::string& model, const LoadOptions& options) {
+  return QuestionAnswerer(load_task<AnswerTask>(model, options));
 }
 std::int64_t QuestionAnswerer::max_tokens() const { return inside_->inside().max_tokens; }
 
@@ -103,7 +113,9 @@ std::vector<Answer> QuestionAnswerer::answer(const std::string& question, const 
   return answer(std::span(&one, 1), options)[0];
 }
 
-Reranker Reranker::load(const std::string& model) { return Reranker(RerankTask::load(model)); }
+Reranker Reranker::load(const std::string& model, const LoadOptions& options) {
+  return Reranker(load_task<RerankTask>(model, options));
+}
 std::int64_t Reranker::max_tokens() const { return inside_->inside().max_tokens; }
 
 std::vector<float> Reranker::scores(const std::string& query, std::span<const std::string> passages,

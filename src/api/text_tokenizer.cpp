@@ -1,13 +1,15 @@
 #include "lyceum/text_tokenizer.h"
 
+#include "api/find.h"
 #include "base/error.h"
-#include "formats/model_folder.h"
 #include "text/tokenizer.h"
 
 namespace lyceum {
 
-TextTokenizer TextTokenizer::load(const std::string& model) {
-  return TextTokenizer(Tokenizer::from_folder(ModelFolder::find(model)));
+TextTokenizer TextTokenizer::load(const std::string& model, const LoadOptions& options) {
+  if (!options.dtype.empty())
+    fail(Errc::kUsage, "tokenizer: found the dtype '{}', expected none: it has no weights", options.dtype);
+  return TextTokenizer(Tokenizer::from_folder(find_model(model, options.pull)));
 }
 
 TokenizedText TextTokenizer::encode(std::string_view text, bool add_special) const {

@@ -8,6 +8,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -23,6 +24,7 @@ namespace {
 
 std::atomic<int> g_threads{0};
 thread_local bool t_inside = false;
+thread_local int t_threads = 0;  // this thread's own choice
 
 // CPU bandwidth of the cgroup (v2 file, then v1), in whole processors, rounded up; 0 where there is no limit.
 int cgroup_quota() {
@@ -111,6 +113,11 @@ void on_workers(int workers, FunctionRef<void(int)> work) {
 }
 #endif
 
+void check_count(int threads) {
+  if (threads < 0 || threads > 1024)
+    fail(Errc::kUsage, "threads: found {}, expected 1 to 1024 (0: what the machine allows)", threads);
+}
+
 }  // namespace
 
 int available_threads() {
@@ -125,13 +132,17 @@ int available_threads() {
 }
 
 void set_thread_count(int threads) {
-  if (threads < 0 || threads > 1024)
-    fail(Errc::kUsage, "threads: found {}, expected 1 to 1024 (0: what the machine allows)", threads);
+  check_count(threads);
   g_threads = threads;
 }
 
+int set_own_thread_count(int threads) {
+  check_count(threads);
+  return std::exchange(t_threads, threads);
+}
+
 int thread_count() {
-  const int threads = g_threads;
+  const int threads = t_threads > 0 ? t_threads : g_threads.load();
   return threads > 0 ? threads : available_threads();
 }
 

@@ -15,6 +15,9 @@ int available_threads();
 void set_thread_count(int threads);
 int thread_count();
 
+// The same for calls made by this thread, before what set_thread_count says; 0: none. Returns what it was.
+int set_own_thread_count(int threads);
+
 // body(task, worker) for every task in [0, tasks), in no particular order; worker in [0, thread_count()).
 // Called inside another parallel call it runs on the calling thread, as worker 0. The first exception is
 // rethrown.

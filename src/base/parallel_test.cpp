@@ -54,6 +54,18 @@ TEST_F(Parallel, BlocksCoverTheRangeOnceWithTheGrainAskedFor) {
     }
 }
 
+TEST_F(Parallel, AThreadsOwnCountGoesBeforeTheProcesss) {
+  set_thread_count(3);
+  EXPECT_EQ(set_own_thread_count(2), 0);
+  EXPECT_EQ(thread_count(), 2);
+  std::thread([] { EXPECT_EQ(thread_count(), 3) << "another thread's is not ours"; }).join();
+  EXPECT_EQ(set_own_thread_count(0), 2);
+  EXPECT_EQ(thread_count(), 3);
+  EXPECT_NE(check::message_of(Errc::kUsage, [] { set_own_thread_count(1025); }).find("1025"),
+            std::string::npos);
+  EXPECT_EQ(thread_count(), 3);
+}
+
 TEST_F(Parallel, TwoTasksThatWaitForEachOtherRunAtTheSameTime) {
   set_thread_count(2);
   std::atomic<int> arrived{0};

@@ -1,5 +1,5 @@
 # Installs the build into a staging folder, builds tests/consumer against it, and runs the examples on tiny models.
-#   cmake -DBUILD=... -DSOURCE=... -DWORK=... -DHELPER=... -DFLAGS=... -DCOMPILER=... -P run.cmake
+#   cmake -DBUILD=... -DSOURCE=... -DWORK=... -DHELPER=... -DFLAGS=... -DCOMPILER=... -DC_COMPILER=... -DPKG_CONFIG=... -P run.cmake
 cmake_minimum_required(VERSION 3.25)
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE err)
@@ -26,6 +26,30 @@ run(${CMAKE_COMMAND} -E chdir ${WORK} ${WORK}/build/search_notes ${WORK}/model $
 if(NOT out MATCHES "0 files added, 2 unchanged")
   message(FATAL_ERROR "the second run printed:\n${out}")
 endif()
+
+# From C: by CMake, and by pkg-config from a tree that was moved.
+run(${HELPER} embed ${WORK}/model "the cat" "a dog")
+set(vectors "${out}")
+run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer_c -B ${WORK}/build_c -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/stage -DEXAMPLES=${SOURCE}/examples
+    -DCMAKE_C_COMPILER=${C_COMPILER} -DCMAKE_C_FLAGS=${FLAGS})
+run(${CMAKE_COMMAND} --build ${WORK}/build_c)
+run(${WORK}/build_c/embed_texts ${WORK}/model "the cat" "a dog")
+if(NOT out STREQUAL vectors)
+  message(FATAL_ERROR "embed_texts printed:\n${out}\nexpected:\n${vectors}")
+endif()
+run(${CMAKE_COMMAND} -E copy_directory ${WORK}/stage ${WORK}/moved)
+file(GLOB_RECURSE pc ${WORK}/moved/lyceum.pc)
+get_filename_component(pc ${pc} DIRECTORY)
+run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${pc} ${PKG_CONFIG} --cflags --libs lyceum)
+separate_arguments(flags UNIX_COMMAND "${out}")
+run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${pc} ${PKG_CONFIG} --variable=libdir lyceum)
+string(STRIP "${out}" libraries)
+run(${C_COMPILER} -std=c11 -Wall -Wextra -Werror -pedantic ${FLAGS} ${SOURCE}/examples/embed_texts.c ${flags} -o ${WORK}/embed_texts)
+run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${libraries} ${WORK}/embed_texts ${WORK}/model "the cat" "a dog")
+if(NOT out STREQUAL vectors)
+  message(FATAL_ERROR "embed_texts of the moved tree printed:\n${out}\nexpected:\n${vectors}")
+endif()
+
 file(WRITE ${WORK}/lines.txt "a dog ran\nthe cat sat on the mat\n")
 execute_process(COMMAND ${WORK}/build/rerank_lines ${SOURCE}/src/tasks/rerank/golden/model "the cat" INPUT_FILE ${WORK}/lines.txt
                 OUTPUT_VARIABLE out RESULT_VARIABLE status)

@@ -103,7 +103,7 @@ void run_remove(const RemoveOptions& o, const Common& common) {
 }  // namespace
 
 ModelFolder find_model(const std::string& model, const Common& common) {
-  if (common.pull && parse_hub_name(model) && !ModelFolder::find_if_present(model)) fetch(model, {}, common);
+  if (common.pull && is_missing(model)) fetch(model, {}, common);
   return ModelFolder::find(model);
 }
 

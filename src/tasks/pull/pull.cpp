@@ -11,6 +11,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "formats/hub_cache.h"
+#include "formats/model_folder.h"
 #include "tasks/pull/cache_writer.h"
 #include "tasks/pull/hub_client.h"
 
@@ -267,6 +268,10 @@ PullReport pull(const std::string& model, const HubSettings& settings, const Pul
   if (settings.offline)
     fail(Errc::kIo, "pull: HF_HUB_OFFLINE is set, so '{}' is not fetched. Fix: unset it.", model);
   return Pull(*name, settings, options).run();
+}
+
+bool is_missing(const std::string& model) {
+  return parse_hub_name(model) && !ModelFolder::find_if_present(model);
 }
 
 }  // namespace lyceum

@@ -40,4 +40,7 @@ struct PullReport {
 // is kept.
 PullReport pull(const std::string& model, const HubSettings& settings, const PullOptions& options = {});
 
+// Whether `model` is a name that pull() takes and ModelFolder::find() does not find here.
+bool is_missing(const std::string& model);
+
 }  // namespace lyceum
