@@ -154,5 +154,7 @@ void add_answer(CLI::App& app);
 void add_rerank(CLI::App& app);
 void add_pull(CLI::App& app);
 void add_remove(CLI::App& app);
+void add_cluster(CLI::App& app);
+void add_mine(CLI::App& app);
 
 }  // namespace lyceum::app

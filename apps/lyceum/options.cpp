@@ -63,6 +63,10 @@ Option Verb::option(const std::string& names, std::uint64_t& value, const std::s
   return Option(verb_->add_option(names, value, what));
 }
 
+Option Verb::option(const std::string& names, double& value, const std::string& what) {
+  return Option(verb_->add_option(names, value, what));
+}
+
 Option Verb::option(const std::string& names, std::vector<std::string>& values, const std::string& what) {
   return Option(verb_->add_option(names, values, what));
 }

@@ -45,6 +45,7 @@ class Verb {
   Option option(const std::string& names, int& value, const std::string& what);
   Option option(const std::string& names, std::int64_t& value, const std::string& what);
   Option option(const std::string& names, std::uint64_t& value, const std::string& what);
+  Option option(const std::string& names, double& value, const std::string& what);
   Option option(const std::string& names, std::vector<std::string>& values, const std::string& what);
   Option option(const std::string& names, std::vector<std::int64_t>& values, const std::string& what);
   Option option(const std::string& names, std::vector<double>& values, const std::string& what);

@@ -53,6 +53,8 @@ class EmbeddingModel {
 
  private:
   friend class TextIndex;
+  friend class TextClusterer;
+  friend class PairMiner;
   explicit EmbeddingModel(std::shared_ptr<const Embedder> inside) : inside_(std::move(inside)) {}
   std::shared_ptr<const Embedder> inside_;
 };

@@ -7,14 +7,13 @@
 
 #include "apps/lyceum/app.h"
 #include "base/log.h"
-#include "tasks/embed/embedder.h"
 #include "tasks/evaluate/evaluate.h"
 
 namespace lyceum::app {
 namespace {
 
 struct Options {
-  std::string model, data, split = "test", rank_by = "cosine";
+  std::string model, data, split = "test", rank_by = "cosine", form;
   std::vector<std::string> tasks;
   EmbedderOptions embedder;
   EvaluateOptions evaluate;
@@ -27,7 +26,7 @@ void show(const Score& s, std::size_t task_width, bool json) {
                        {"metric", s.metric},
                        {"value", s.value},
                        {"examples", s.examples}});  // NaN is null
-  print_line(fmt::format("{:<{}}  {:<6} {:<20} {:>9}  {:>8}", s.task, task_width, s.split, s.metric,
+  print_line(fmt::format("{:<{}}  {:<6} {:<28} {:>9}  {:>8}", s.task, task_width, s.split, s.metric,
                          std::isnan(s.value) ? "undefined" : fmt::format("{:.4f}", s.value), s.examples));
 }
 
@@ -45,26 +44,28 @@ void run(const Options& o, const Common& common) {
   EvaluateOptions options = o.evaluate;
   options.rank_by = o.rank_by == "dot" ? RankBy::kDot : RankBy::kCosine;
   options.is_strict = common.strict;
+  options.seed = common.seed;
+  if (!o.form.empty()) options.form = form_from_name(o.form);
   // names first: a typing error must not wait for the model
   const std::vector<TaskFiles> tasks = find_tasks(o.data.empty() ? "." : o.data, o.tasks, o.split);
   EmbedderOptions embedder_options = o.embedder;
   embedder_options.compute = compute_of(common);
-  const auto embedder = Embedder::load(find_model(o.model, common), embedder_options);
+  EvaluatedModel model(find_model(o.model, common), embedder_options);
   bool is_first = true;
   for (const TaskFiles& task : tasks) {
     std::vector<Score> scores;
     {
       std::unique_ptr<Progress> progress;
       options.progress = [&](std::int64_t done, std::int64_t total) {
-        if (progress == nullptr) progress = std::make_unique<Progress>(task.name + ": texts", total, common);
+        if (progress == nullptr) progress = std::make_unique<Progress>(task.name, total, common);
         progress->update(done);
       };
-      scores = evaluate(task, *embedder, options);
+      scores = evaluate(task, model, options);
     }
     std::size_t width = 24;
     for (const Score& s : scores) width = std::max(width, s.task.size());
     if (is_first && !common.json)
-      print_line(fmt::format("{:<{}}  {:<6} {:<20} {:>9}  {:>8}", "task", width, "split", "metric", "value",
+      print_line(fmt::format("{:<{}}  {:<6} {:<28} {:>9}  {:>8}", "task", width, "split", "metric", "value",
                              "examples"));
     is_first = false;
     for (const Score& s : scores) show(s, width, common.json);
@@ -76,7 +77,9 @@ void run(const Options& o, const Common& common) {
 
 void add_eval(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  Verb verb(app, "eval", "Score a model on tasks: similarity, retrieval, classification");
+  Verb verb(app, "eval",
+            "Score a model on tasks: similarity, pairs, retrieval, reranking, classification, clustering, "
+            "tagging, answering");
   auto common =
       add_common(verb, "lyceum eval all-MiniLM-L6-v2 --data DATA --tasks stsb,cranfield,banking77 --json");
   add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
@@ -87,7 +90,12 @@ void add_eval(CLI::App& app) {
               "The folder that the tasks lie in, at any depth to four (default: $LYCEUM_DATA, else here)")
       .variable("LYCEUM_DATA");
   verb.option("--split", o->split, "The part of the data to score").show_default();
-  verb.option("--rank-by", o->rank_by, "Retrieval: cosine or dot").one_of({"cosine", "dot"}).show_default();
+  verb.option("--form", o->form,
+              "Score the data as this form of task only, such as clustering, where labelled texts allow both "
+              "classification and clustering");
+  verb.option("--rank-by", o->rank_by, "Retrieval and reranking by vectors: cosine or dot")
+      .one_of({"cosine", "dot"})
+      .show_default();
   verb.option("--neighbours,-k", o->evaluate.neighbours, "Classification: neighbours that vote")
       .range(1, 100000)
       .show_default();
@@ -96,6 +104,10 @@ void add_eval(CLI::App& app) {
               "valid split")
       .separator(',')
       .check(wrong_c, "NUMBER > 0")
+      .show_default();
+  verb.option("--repeats", o->evaluate.repeats,
+              "Clustering: runs to take the mean of, each with the next seed")
+      .range(1, 1000)
       .show_default();
   verb.option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts, before every text");
   add_vector_options(verb, o->embedder);

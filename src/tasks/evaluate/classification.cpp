@@ -6,26 +6,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "tasks/evaluate/block_encoder.h"
+#include "tasks/common/nearest.h"
 #include "tasks/evaluate/classifiers.h"
-#include "tasks/evaluate/nearest.h"
+#include "tasks/evaluate/forms.h"
 
 namespace lyceum {
 namespace {
-
-struct LabelledTexts {
-  std::vector<std::string> texts, labels;
-};
-
-LabelledTexts read_labelled(const std::filesystem::path& file) {
-  LabelledTexts out;
-  for_each_record(file, [&](const JsonFields& r) {
-    out.texts.push_back(titled_text(r));
-    out.labels.push_back(label_text(r));
-  });
-  if (out.texts.empty()) fail(Errc::kData, "{}: found no texts", file.string());
-  return out;
-}
 
 constexpr std::int32_t kUnknownClass = -1;
 
@@ -49,7 +35,7 @@ std::vector<std::int32_t> classes_of(const std::vector<std::string>& labels,
 }  // namespace
 
 std::vector<Score> evaluate_classification(const TaskFiles& task, const TextEncoder& encoder,
-                                           const EvaluateOptions& options) {
+                                           const EvaluateOptions& options, bool clusters) {
   const bool selects = options.c.size() > 1;
   if (options.c.empty()) fail(Errc::kUsage, "eval: found no C, expected one or more");
   if (selects && !task.valid)
@@ -97,6 +83,9 @@ std::vector<Score> evaluate_classification(const TaskFiles& task, const TextEnco
   const double probe =
       accuracy(LogisticProbe(train_vectors, train_classes, count, c).predict(test_vectors), test_classes);
 
+  std::vector<Score> clustering;
+  if (clusters) clustering = clustering_scores(task, test, test_vectors, options);
+
   normalize_rows(train_vectors);
   normalize_rows(test_vectors);
   NearestSearch search(test_vectors, options.neighbours);
@@ -104,8 +93,10 @@ std::vector<Score> evaluate_classification(const TaskFiles& task, const TextEnco
   std::vector<std::int32_t> votes;
   for (const auto& hits : search.finish()) votes.push_back(vote(hits, train_classes));
   const auto examples = static_cast<std::int64_t>(test.texts.size());
-  return {{task.name, task.split, "knn_accuracy", accuracy(votes, test_classes), examples},
-          {task.name, task.split, "probe_accuracy", probe, examples}};
+  std::vector<Score> out{{task.name, task.split, "knn_accuracy", accuracy(votes, test_classes), examples},
+                         {task.name, task.split, "probe_accuracy", probe, examples}};
+  out.insert(out.end(), clustering.begin(), clustering.end());
+  return out;
 }
 
 }  // namespace lyceum

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "tasks/evaluate/nearest.h"
+#include "tasks/common/nearest.h"
 #include "tensor/tensor.h"
 
 namespace lyceum {

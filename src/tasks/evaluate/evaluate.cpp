@@ -1,11 +1,11 @@
 #include "tasks/evaluate/evaluate.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "tasks/evaluate/block_encoder.h"
+#include "tasks/common/finite.h"
+#include "tasks/evaluate/forms.h"
 
 namespace lyceum {
 
@@ -20,28 +20,55 @@ Tensor BlockEncoder::encode(std::span<const std::string> texts, TextRole role) {
          ++last)
       bytes += texts[last].size();
     const Tensor vectors = encoder_.encode(texts.subspan(first, last - first), role);
-    for (std::size_t i = first; i < last; ++i) {
-      const float* v = vectors.row<float>(static_cast<std::int64_t>(i - first));
-      if (!std::all_of(v, v + width, [](float x) { return std::isfinite(x); }))
-        fail(Errc::kData, "eval: the model gives a vector that is not finite for the text '{}'",
-             texts[i].substr(0, 80));
-      std::copy_n(v, width, out.mutable_row<float>(static_cast<std::int64_t>(i)));
-    }
+    check_finite(vectors, texts.subspan(first, last - first));
+    std::copy_n(vectors.data<float>(), vectors.elements(),
+                out.mutable_row<float>(static_cast<std::int64_t>(first)));
     done_ += static_cast<std::int64_t>(last - first);
     if (options_.progress) options_.progress(done_, total_);
   }
   return out;
 }
 
-std::vector<Score> evaluate(const TaskFiles& task, const TextEncoder& encoder,
-                            const EvaluateOptions& options) {
-  switch (task.form) {
+namespace {
+
+std::vector<TaskForm> forms_of(const TaskFiles& task, EvaluatedModel& model, const EvaluateOptions& options) {
+  const auto allows = [&](TaskForm form) {
+    return std::find(task.forms.begin(), task.forms.end(), form) != task.forms.end();
+  };
+  if (options.form) {
+    if (!allows(*options.form))
+      fail(Errc::kUsage, "task '{}': its files are no {} task. Fix: leave out --form to score what they are",
+           task.name, name_of(*options.form));
+    return {*options.form};
+  }
+  if (task.forms.size() == 1 || !allows(TaskForm::kTagging)) return task.forms;
+  if (model.is_tagger()) return {TaskForm::kTagging};
+  std::vector<TaskForm> others = task.forms;
+  std::erase(others, TaskForm::kTagging);
+  return others;
+}
+
+}  // namespace
+
+std::vector<Score> evaluate(const TaskFiles& task, EvaluatedModel& model, const EvaluateOptions& options) {
+  const std::vector<TaskForm> forms = forms_of(task, model, options);
+  switch (forms.at(0)) {
     case TaskForm::kSimilarity:
-      return evaluate_similarity(task, encoder, options);
-    case TaskForm::kClassification:
-      return evaluate_classification(task, encoder, options);
+      return evaluate_similarity(task, model.encoder(), options);
+    case TaskForm::kPairs:
+      return evaluate_pairs(task, model.encoder(), options);
+    case TaskForm::kClassification:  // the one form that another goes with
+      return evaluate_classification(task, model.encoder(), options, forms.size() > 1);
+    case TaskForm::kClustering:
+      return evaluate_clustering(task, model.encoder(), options);
     case TaskForm::kRetrieval:
-      return evaluate_retrieval(task, encoder, options);
+      return evaluate_retrieval(task, model.encoder(), options);
+    case TaskForm::kReranking:
+      return evaluate_reranking(task, model, options);
+    case TaskForm::kTagging:
+      return evaluate_tagging(task, model.tagger(), options);
+    case TaskForm::kAnswering:
+      return evaluate_answering(task, model.answerer(), options);
   }
   fail(Errc::kInternal, "eval: unknown form of task");
 }

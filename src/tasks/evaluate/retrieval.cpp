@@ -5,9 +5,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "tasks/evaluate/block_encoder.h"
-#include "tasks/evaluate/nearest.h"
+#include "tasks/common/nearest.h"
+#include "tasks/evaluate/forms.h"
 #include "tasks/evaluate/ranking.h"
+#include "tasks/evaluate/task_records.h"
 
 namespace lyceum {
 namespace {

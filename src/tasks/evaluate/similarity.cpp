@@ -1,15 +1,13 @@
 // Pairs of sentences: do the vectors order them as people do?
 #include <array>
-#include <cmath>
 #include <map>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/json.h"
-#include "kernels/dot.h"
-#include "tasks/evaluate/block_encoder.h"
 #include "tasks/evaluate/correlation.h"
-#include "tasks/evaluate/nearest.h"
+#include "tasks/evaluate/forms.h"
+#include "tasks/evaluate/task_records.h"
 
 namespace lyceum {
 namespace {
@@ -20,15 +18,13 @@ struct PairFile {
   std::vector<double> scores;
 };
 
-constexpr std::size_t kMeasures = 4;
 constexpr std::array<const char*, kMeasures> kSuffix = {"", "_dot", "_manhattan",
-                                                        "_euclidean"};  // the first: cosine
+                                                        "_euclidean"};  // in the order of Measure
 struct Correlation {
   const char* name;
   double (*of)(std::span<const double>, std::span<const double>);
 };
 constexpr Correlation kCorrelations[] = {{"pearson", pearson}, {"spearman", spearman}};
-using Similarities = std::array<std::vector<double>, kMeasures>;
 
 PairFile read_pairs(const TaskFiles::Pairs& from) {
   PairFile out{.name = from.name};
@@ -42,30 +38,11 @@ PairFile read_pairs(const TaskFiles::Pairs& from) {
   return out;
 }
 
-Similarities similarities(const PairFile& pairs, BlockEncoder& encoder) {
-  Similarities out;
-  const std::span<const std::string> first(pairs.first), second(pairs.second);
-  for (std::size_t begin = 0; begin < first.size(); begin += kBlockTexts) {
-    const std::size_t count = std::min(kBlockTexts, first.size() - begin);
-    Tensor x = encoder.encode(first.subspan(begin, count)), y = encoder.encode(second.subspan(begin, count));
-    const std::int64_t width = x.cols();
-    for (std::int64_t r = 0; r < x.rows(); ++r) {
-      const float *a = x.row<float>(r), *b = y.row<float>(r);
-      double manhattan = 0, squares = 0;
-      for (std::int64_t c = 0; c < width; ++c) {
-        const double d = static_cast<double>(a[c]) - static_cast<double>(b[c]);
-        manhattan += std::abs(d);
-        squares += d * d;
-      }
-      out[1].push_back(static_cast<double>(kernels::dot(a, b, width)));
-      out[2].push_back(-manhattan);
-      out[3].push_back(-std::sqrt(squares));
-    }
-    normalize_rows(x);
-    normalize_rows(y);
-    for (std::int64_t r = 0; r < x.rows(); ++r)
-      out[0].push_back(static_cast<double>(kernels::dot(x.row<float>(r), y.row<float>(r), width)));
-  }
+// Distances with a minus, as the reference has them.
+Comparisons similarities(const PairFile& pairs, BlockEncoder& encoder) {
+  Comparisons out = compare_texts(pairs.first, pairs.second, encoder);
+  for (const Measure distance : {kManhattan, kEuclidean})
+    for (double& value : out[distance]) value = -value;
   return out;
 }
 
@@ -88,7 +65,7 @@ std::vector<Score> evaluate_similarity(const TaskFiles& task, const TextEncoder&
   std::map<std::string, std::vector<double>> over_files;  // by metric
   for (const PairFile& file : files) {
     const std::string name = files.size() > 1 ? task.name + "/" + file.name : file.name;
-    const Similarities found = similarities(file, blocks);
+    const Comparisons found = similarities(file, blocks);
     const auto add = [&](const std::string& label, const std::string& metric, double value,
                          std::size_t examples) {
       out.push_back({label, task.split, metric, value, static_cast<std::int64_t>(examples)});
@@ -107,7 +84,7 @@ std::vector<Score> evaluate_similarity(const TaskFiles& task, const TextEncoder&
       std::vector<double> x, y;
       for (const std::size_t i : members) {
         x.push_back(file.scores[i]);
-        y.push_back(found[0][i]);
+        y.push_back(found[kCosine][i]);
       }
       add(name + "/" + (set.empty() ? "(no set)" : set), "pearson", pearson(x, y), members.size());
       over_sets.push_back(spearman(x, y));

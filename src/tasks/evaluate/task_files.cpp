@@ -1,7 +1,6 @@
 #include "tasks/evaluate/task_files.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "formats/data_file.h"
+#include "tasks/evaluate/task_records.h"
 
 namespace lyceum {
 namespace fs = std::filesystem;
@@ -17,40 +17,56 @@ namespace {
 
 constexpr int kDepth = 4;  // of folders below the root
 constexpr const char* kSplits[] = {"train", "valid", "dev", "validation", "test"};
-constexpr const char* kScoreFields[] = {"score", "relatedness"};
-constexpr const char* kLabelFields[] = {"label", "intent"};
-constexpr const char* kIdFields[] = {"id", "_id"};
-
-// The first of these fields that is there, or null.
-const char* first_of(const JsonFields& record, std::span<const char* const> fields) {
-  for (const char* field : fields)
-    if (record.has(field)) return field;
-  return nullptr;
-}
-
-const char* require_one(const JsonFields& record, std::span<const char* const> fields) {
-  const char* field = first_of(record, fields);
-  if (field == nullptr)
-    fail(Errc::kFormat, "{}: found neither '{}' nor '{}', expected one of them", record.where(), fields[0],
-         fields[1]);
-  return field;
-}
+constexpr const char* kSquadEndings[] = {".json", "-v2.0.json", "-v1.1.json"};
+constexpr std::pair<TaskForm, const char*> kForms[] = {{TaskForm::kSimilarity, "similarity"},
+                                                       {TaskForm::kPairs, "pairs"},
+                                                       {TaskForm::kClassification, "classification"},
+                                                       {TaskForm::kClustering, "clustering"},
+                                                       {TaskForm::kRetrieval, "retrieval"},
+                                                       {TaskForm::kReranking, "reranking"},
+                                                       {TaskForm::kTagging, "tagging"},
+                                                       {TaskForm::kAnswering, "answering"}};
 
 bool is_string(const JsonFields& record, const char* field) {
   const Json* value = record.find(field);
   return value != nullptr && value->is_string();
 }
 
+bool is_array(const JsonFields& record, const char* field) {
+  const Json* value = record.find(field);
+  return value != nullptr && value->is_array();
+}
+
 bool has_pair(const JsonFields& r) {
-  const char* score = first_of(r, kScoreFields);
+  const char* score = score_field(r);
   return is_string(r, "sentence1") && is_string(r, "sentence2") && score != nullptr &&
          r.at(score).is_number();
 }
 
 // Where there are candidates to choose from, the label is an index of them and not a class.
 bool has_class(const JsonFields& r) {
-  return is_string(r, "text") && first_of(r, kLabelFields) != nullptr && !r.has("candidates") &&
-         !r.has("choices");
+  return is_string(r, "text") && label_field(r) != nullptr && !r.has("candidates") && !r.has("choices");
+}
+
+bool is_binary(const JsonFields& r) {
+  const Json* value = r.find("label");
+  return value != nullptr && (value->is_boolean() || *value == 0 || *value == 1);
+}
+
+// What a record of a split can be read as; empty: as nothing that is known here.
+std::vector<TaskForm> forms_of(const JsonFields& r) {
+  if (has_pair(r)) return {TaskForm::kSimilarity};
+  if (is_string(r, "sentence1") && is_string(r, "sentence2") && is_binary(r)) return {TaskForm::kPairs};
+  const bool asks = is_string(r, "query") || is_string(r, "question");
+  if (asks && is_string(r, "context") && r.has("answers")) return {TaskForm::kAnswering};
+  if ((asks && (is_string(r, "sentence") || is_string(r, "passage")) && is_binary(r)) ||
+      (is_string(r, "query") && is_array(r, "positive") && is_array(r, "negative")))
+    return {TaskForm::kReranking};
+  std::vector<TaskForm> out;
+  if (has_class(r)) out = {TaskForm::kClassification, TaskForm::kClustering};
+  if (is_array(r, "tokens") || (is_string(r, "text") && is_string(r, "slots")))
+    out.push_back(TaskForm::kTagging);
+  return out;
 }
 
 // The first record of a file as (JSON, place); nothing in an empty file.
@@ -69,6 +85,14 @@ bool first_record_is(const fs::path& file, bool (*form)(const JsonFields&)) {
 
 std::string stem(const fs::path& file) {
   return fs::path(without_compression(file.filename().string())).stem().string();
+}
+
+std::optional<fs::path> squad_file(const fs::path& folder, const std::string& split) {
+  for (const char* ending : kSquadEndings) {
+    std::error_code error;
+    if (const fs::path file = folder / (split + ending); fs::is_regular_file(file, error)) return file;
+  }
+  return std::nullopt;
 }
 
 // The .jsonl files of a folder by stem, uncompressed names first.
@@ -99,7 +123,7 @@ std::variant<TaskFiles, std::string> recognise(const fs::path& folder, const std
     if (!qrels)
       return fmt::format("found corpus and queries, but neither qrels/{}.tsv nor, for split test, qrels.tsv",
                          split);
-    task.form = TaskForm::kRetrieval;
+    task.forms = {TaskForm::kRetrieval};
     task.corpus = *file("corpus");
     task.queries = *file("queries");
     task.qrels = *qrels;
@@ -116,39 +140,47 @@ std::variant<TaskFiles, std::string> recognise(const fs::path& folder, const std
             "found the files {}, but no split (train, valid, test) and not only pairs with scores", stems);
       task.pairs.push_back({s, path});
     }
+    task.forms = {TaskForm::kSimilarity};
     return task;
   }
   const auto test = file(split);
+  if (const auto squad = test ? std::nullopt : squad_file(folder, split)) {
+    task.forms = {TaskForm::kAnswering};
+    task.test = *squad;
+    return task;
+  }
   if (!test)
     return fmt::format("found {}, expected {}.jsonl", stems.empty() ? "no .jsonl file" : stems, split);
   const auto record = first_record(*test);
   if (!record) return fmt::format("{} is empty", test->filename().string());
   const JsonFields fields(record->first, record->second);
-  if (has_pair(fields)) {
-    task.pairs.push_back({name, *test});
-    return task;
+  task.forms = forms_of(fields);
+  task.test = *test;
+  if (task.forms.empty()) {
+    std::string keys;
+    for (const auto& [key, value] : record->first.items()) keys += (keys.empty() ? "" : ", ") + key;
+    return fmt::format(
+        "found the fields {} in {}, expected sentence1, sentence2 and score or label; text and label; text "
+        "and "
+        "slots, or tokens and tags; query, sentence and label; or question, context and answers",
+        keys, test->filename().string());
   }
-  if (has_class(fields)) {
-    const auto train = file("train");
-    if (!train || split == "train")
-      return fmt::format("found labels in {}, expected a split beside train.jsonl",
-                         test->filename().string());
-    task.form = TaskForm::kClassification;
+  if (task.forms[0] == TaskForm::kSimilarity) task.pairs.push_back({name, *test});
+  if (const auto train = file("train"); train && split != "train") {
     task.train = *train;
-    task.test = *test;
     task.valid = file("valid");
-    return task;
+  } else {
+    std::erase(task.forms, TaskForm::kClassification);
   }
-  std::string keys;
-  for (const auto& [key, value] : record->first.items()) keys += (keys.empty() ? "" : ", ") + key;
-  return fmt::format("found the fields {} in {}, expected sentence1, sentence2 and score, or text and label",
-                     keys, test->filename().string());
+  return task;
 }
 
-// Folders that hold .jsonl files, with their paths relative to the root, sorted.
+// Folders that hold .jsonl files or SQuAD's, with their paths relative to the root, sorted.
 void collect_folders(const fs::path& folder, const fs::path& relative, int depth,
                      std::vector<std::pair<fs::path, fs::path>>& out) {
-  if (!jsonl_files(folder).empty()) out.emplace_back(folder, relative);
+  const auto has_squad = [&](const char* split) { return squad_file(folder, split).has_value(); };
+  if (!jsonl_files(folder).empty() || std::any_of(std::begin(kSplits), std::end(kSplits), has_squad))
+    out.emplace_back(folder, relative);
   if (depth == kDepth) return;
   std::vector<fs::path> below;
   std::error_code error;
@@ -162,6 +194,12 @@ void collect_folders(const fs::path& folder, const fs::path& relative, int depth
   for (const fs::path& path : below) collect_folders(path, relative / path.filename(), depth + 1, out);
 }
 
+std::string names_of(std::span<const TaskForm> forms) {
+  std::string out;
+  for (const TaskForm form : forms) out += (out.empty() ? "" : ", ") + std::string(name_of(form));
+  return out;
+}
+
 // "nlp/stsb" names data/nlp/stsb; "lp/stsb" does not.
 bool is_named(const fs::path& relative, const std::string& name) {
   const std::string path = relative.generic_string();
@@ -171,15 +209,18 @@ bool is_named(const fs::path& relative, const std::string& name) {
 }  // namespace
 
 const char* name_of(TaskForm form) noexcept {
-  switch (form) {
-    case TaskForm::kSimilarity:
-      return "similarity";
-    case TaskForm::kClassification:
-      return "classification";
-    case TaskForm::kRetrieval:
-      return "retrieval";
-  }
+  for (const auto& [known, name] : kForms)
+    if (known == form) return name;
   return "unknown";
+}
+
+TaskForm form_from_name(const std::string& name) {
+  std::string all;
+  for (const auto& [form, known] : kForms) {
+    if (name == known) return form;
+    all += (all.empty() ? "" : ", ") + std::string(known);
+  }
+  fail(Errc::kUsage, "form: found '{}', expected one of {}", name, all);
 }
 
 std::vector<TaskFiles> find_tasks(const fs::path& root, std::span<const std::string> names,
@@ -197,7 +238,7 @@ std::vector<TaskFiles> find_tasks(const fs::path& root, std::span<const std::str
       try {
         const auto found = recognise(folder, relative.filename().string(), split);
         if (const auto* task = std::get_if<TaskFiles>(&found))
-          text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", task->name, name_of(task->form));
+          text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", task->name, names_of(task->forms));
       } catch (const Error&) {  // a damaged file beside the others must not hide them
       }
     }
@@ -229,81 +270,13 @@ std::vector<TaskFiles> find_tasks(const fs::path& root, std::span<const std::str
       const auto found = recognise(folder, relative.filename().string(), split);
       const auto* task = std::get_if<TaskFiles>(&found);
       if (task == nullptr || task->pairs.size() < 2) continue;
-      out.push_back({.name = name, .split = split, .pairs = {{name, it->second}}});
+      out.push_back(
+          {.name = name, .split = split, .forms = {TaskForm::kSimilarity}, .pairs = {{name, it->second}}});
       break;
     }
     if (out.empty() || out.back().name != name)
       fail(Errc::kUsage, "task '{}': found nothing of this name under {}, which has, for split {}: {}", name,
            root.string(), split, all());
-  }
-  return out;
-}
-
-void for_each_record(const fs::path& file, FunctionRef<void(const JsonFields&)> use) {
-  DataLines lines(file);
-  for (std::string line; lines.next(line);) {
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    const std::string where = lines.where();
-    const Json json = parse_json(line, where);
-    use(JsonFields(json, where));
-  }
-}
-
-double pair_score(const JsonFields& record) {
-  const char* field = require_one(record, kScoreFields);
-  if (!record.at(field).is_number()) record.wrong(field, "a number");
-  return record.at(field).get<double>();
-}
-
-std::string label_text(const JsonFields& record) {
-  const char* field = require_one(record, kLabelFields);
-  const Json& value = record.at(field);
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_number_integer() && !value.is_boolean())
-    record.wrong(field, "a string, a whole number or a boolean");
-  return value.dump();
-}
-
-std::string document_id(const JsonFields& record) {
-  const char* field = require_one(record, kIdFields);
-  const Json& value = record.at(field);
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_number_integer()) record.wrong(field, "a string or a whole number");
-  return value.dump();
-}
-
-std::string titled_text(const JsonFields& record) {
-  const std::string title = record.text("title", "");
-  return title.empty() ? record.text("text") : title + " " + record.text("text");
-}
-
-std::vector<Judgement> read_judgements(const fs::path& file) {
-  std::vector<Judgement> out;
-  std::map<std::pair<std::string, std::string>, std::int32_t> grades;
-  DataLines lines(file);
-  for (std::string line; lines.next(line);) {
-    if (line.empty()) continue;
-    const std::size_t first = line.find('\t'),
-                      second = first == std::string::npos ? first : line.find('\t', first + 1);
-    if (second == std::string::npos || line.find('\t', second + 1) != std::string::npos)
-      fail(Errc::kFormat, "{}: found {} columns, expected three with tabs between: query, document, grade",
-           lines.where(), std::count(line.begin(), line.end(), '\t') + 1);
-    Judgement j{.query = line.substr(0, first),
-                .document = line.substr(first + 1, second - first - 1),
-                .line = lines.number()};
-    const char* begin = line.data() + second + 1;
-    const char* end = line.data() + line.size();
-    const auto [stop, trouble] = std::from_chars(begin, end, j.grade);
-    if (trouble != std::errc() || stop != end) {
-      if (lines.number() == 1) continue;  // BEIR's heading: query-id, corpus-id, score
-      fail(Errc::kFormat, "{}: found the grade '{}', expected a whole number", lines.where(),
-           line.substr(second + 1));
-    }
-    const auto [it, is_new] = grades.try_emplace({j.query, j.document}, j.grade);
-    if (!is_new && it->second != j.grade)
-      fail(Errc::kData, "{}: found the grades {} and {} for query '{}' and document '{}', expected one",
-           lines.where(), it->second, j.grade, j.query, j.document);
-    if (is_new) out.push_back(std::move(j));
   }
   return out;
 }

@@ -26,14 +26,14 @@ class NearestSearch {
   // queries [Q, D] f32; k >= 1.
   NearestSearch(Tensor queries, std::int64_t k, TieOrder comes_first = {});
 
-  // Looks at the next vectors [N, D]; scores are inner products with 16 virtual lanes (kernels::dot). Finite
-  // values only.
+  // Looks at the next vectors [N, D]; scores are those of score_rows.h. Finite values only.
   void add(const Tensor& vectors);
   // Best first, min(k, vectors seen) hits for each query. The search is over then.
   std::vector<std::vector<Hit>> finish();
 
  private:
   bool before(const Hit& a, const Hit& b) const;
+  void offer(std::vector<Hit>& heap, const Hit& hit) const;
   Tensor queries_;
   std::int64_t k_, seen_ = 0;
   TieOrder comes_first_;

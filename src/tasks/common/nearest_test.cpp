@@ -1,4 +1,4 @@
-#include "tasks/evaluate/nearest.h"
+#include "tasks/common/nearest.h"
 
 #include <gtest/gtest.h>
 

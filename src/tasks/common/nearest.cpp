@@ -1,12 +1,12 @@
-#include "tasks/evaluate/nearest.h"
+#include "tasks/common/nearest.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "base/error.h"
-#include "base/parallel.h"
 #include "kernels/dot.h"
+#include "tasks/common/score_rows.h"
 
 namespace lyceum {
 
@@ -32,31 +32,31 @@ bool NearestSearch::before(const Hit& a, const Hit& b) const {
   return comes_first_ ? comes_first_(a.index, b.index) : a.index < b.index;
 }
 
-void NearestSearch::add(const Tensor& vectors) {
-  const std::int64_t width = queries_.cols(), count = vectors.rows();
-  if (vectors.cols() != width)
-    fail(Errc::kInternal, "nearest: vectors have {} values, queries {}", vectors.cols(), width);
+void NearestSearch::offer(std::vector<Hit>& heap, const Hit& hit) const {
   const auto order = [this](const Hit& a, const Hit& b) { return before(a, b); };
-  // Queries go to threads in small groups; a tile of vectors (64 x 384 floats are 96 KiB) stays in the cache
-  // for all of a group.
-  constexpr std::int64_t kGroup = 16, kTile = 64;
-  parallel_for(queries_.rows(), kGroup, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t tile = 0; tile < count; tile += kTile)
-      for (std::int64_t q = begin; q < end; ++q) {
-        auto& heap = heaps_[static_cast<std::size_t>(q)];
-        for (std::int64_t v = tile; v < std::min(count, tile + kTile); ++v) {
-          const Hit hit{kernels::dot(queries_.row<float>(q), vectors.row<float>(v), width), seen_ + v};
-          if (static_cast<std::int64_t>(heap.size()) == k_) {
-            if (!before(hit, heap.front())) continue;
-            std::pop_heap(heap.begin(), heap.end(), order);
-            heap.pop_back();
-          }
-          heap.push_back(hit);
-          std::push_heap(heap.begin(), heap.end(), order);
-        }
+  if (static_cast<std::int64_t>(heap.size()) == k_) {
+    if (!before(hit, heap.front())) return;
+    std::pop_heap(heap.begin(), heap.end(), order);
+    heap.pop_back();
+  }
+  heap.push_back(hit);
+  std::push_heap(heap.begin(), heap.end(), order);
+}
+
+void NearestSearch::add(const Tensor& vectors) {
+  constexpr std::int64_t kTile = 1024;  // vectors whose scores are held at once
+  for (std::int64_t first = 0; first < vectors.rows(); first += kTile) {
+    const Tensor tile = vectors.row_range(first, std::min(vectors.rows(), first + kTile));
+    for_each_score_row(queries_, tile, [&](std::int64_t query, std::span<const float> scores) {
+      auto& heap = heaps_[static_cast<std::size_t>(query)];
+      for (std::size_t v = 0; v < scores.size(); ++v) {
+        const bool is_full = static_cast<std::int64_t>(heap.size()) == k_;
+        if (is_full && scores[v] < heap.front().score) continue;  // most of them
+        offer(heap, {scores[v], seen_ + static_cast<std::int64_t>(v)});
       }
-  });
-  seen_ += count;
+    });
+    seen_ += tile.rows();
+  }
 }
 
 std::vector<std::vector<Hit>> NearestSearch::finish() {

@@ -1,0 +1,35 @@
+#include "tasks/common/score_rows.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "kernels/gemm/gemm.h"
+
+namespace lyceum {
+
+void for_each_score_row(const Tensor& queries, const Tensor& vectors,
+                        FunctionRef<void(std::int64_t query, std::span<const float> scores)> use) {
+  const std::int64_t width = queries.cols(), count = vectors.rows(), rows = queries.rows();
+  if (vectors.cols() != width)
+    fail(Errc::kInternal, "scores: vectors have {} values, queries {}", vectors.cols(), width);
+  if (rows == 0) return;
+  static thread_local kernels::Panels own_panels;
+  kernels::Panels& panels = own_panels;  // the caller's, whichever thread runs the lambda
+  const kernels::PackSource source{
+      .data = vectors.data<float>(), .n = count, .k_stride = 1, .n_stride = vectors.row_stride()};
+  kernels::pack({&source, 1}, width, panels);
+  // the product's own block of rows; fewer where threads would have nothing to do
+  const std::int64_t threads = thread_count(),
+                     group = std::clamp<std::int64_t>((rows + threads - 1) / threads, 1, 96);
+  parallel_for(rows, group, [&](std::int64_t begin, std::int64_t end) {
+    static thread_local kernels::AlignedFloats scratch;
+    float* scores = scratch.grow((end - begin) * count);
+    kernels::product({.data = queries.row<float>(begin), .stride = queries.row_stride()}, end - begin, panels,
+                     scores, count);
+    for (std::int64_t q = begin; q < end; ++q)
+      use(q, {scores + (q - begin) * count, static_cast<std::size_t>(count)});
+  });
+}
+
+}  // namespace lyceum
