@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """The figures of `lyceum eval`, computed by sentence-transformers and scikit-learn: one JSON object a line, in the same form.
+The form of a task is told from its files, as lyceum does it.
 
   similarity      EmbeddingSimilarityEvaluator, all four similarity functions
   retrieval       InformationRetrievalEvaluator (its ndcg@10 ignores grades: printed as binary_ndcg@10); with pytrec_eval installed
                   also ndcg@10 as trec_eval computes it, otherwise the same sum in NumPy
   classification  KNeighborsClassifier(5, cosine) and LogisticRegression(solver="liblinear"), one class against the rest
+  pairs           BinaryClassificationEvaluator (MTEB's PairClassificationEvaluator), all four similarity functions
+  reranking       RerankingEvaluator
+  clustering      MiniBatchKMeans(labels, batch_size=500) and v_measure_score, as MTEB's ClusteringEvaluator; the mean over --repeats seeds
 
-usage: eval_st.py MODEL --data DIR --tasks stsb,cranfield,banking77 [--split test] [--compare OURS.jsonl]
+usage: eval_st.py MODEL --data DIR --tasks stsb,cranfield,banking77 [--split test] [--form clustering] [--compare OURS.jsonl]
        --compare prints a table (Markdown) of OURS, the output of `lyceum eval MODEL --json`, beside theirs instead
 needs: sentence-transformers, scikit-learn, the program zstd for .zst files
 """
@@ -98,10 +102,46 @@ def classification(model, folder, split):
             print(f"{folder.name}: {ties} of {len(test)} votes are tied; {right / len(test):.5f} with ties broken by the sum of similarities", file=sys.stderr)
 
 
+def pairs(model, rows):
+    from sentence_transformers.sentence_transformer.evaluation import BinaryClassificationEvaluator
+    names = ("cosine", "dot", "euclidean", "manhattan")
+    found = BinaryClassificationEvaluator([r["sentence1"] for r in rows], [r["sentence2"] for r in rows], [int(r["label"]) for r in rows],
+                                          write_csv=False, similarity_fn_names=list(names))(model)
+    for name in names:
+        for metric in ("ap", "accuracy", "accuracy_threshold", "f1", "f1_threshold", "precision", "recall"):
+            yield f"{name}_{metric}", found[f"{name}_{metric}"], len(rows)
+    for metric in ("ap", "accuracy", "f1"): yield "max_" + metric, max(found[f"{name}_{metric}"] for name in names), len(rows)
+
+
+def reranking(model, rows):
+    from sentence_transformers.sentence_transformer.evaluation import RerankingEvaluator
+    samples = {}
+    for r in rows:
+        query = r["query"] if "query" in r else r["question"]
+        sample = samples.setdefault(query, {"query": query, "positive": [], "negative": []})
+        if "positive" in r:
+            for kind in ("positive", "negative"): sample[kind] += r[kind]
+        else: sample["positive" if r["label"] else "negative"].append(r["sentence"] if "sentence" in r else r["passage"])
+    evaluator = RerankingEvaluator(samples, at_k=10, write_csv=False)
+    found = evaluator(model)
+    for metric in ("map", "mrr@10"): yield metric, found[metric], len(evaluator.samples)
+
+
+def clustering(model, rows, repeats):
+    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.metrics import v_measure_score
+    labels = [str(r["label"] if "label" in r else r["intent"]) for r in rows]
+    vectors = model.encode([titled(r) for r in rows])
+    found = [v_measure_score(labels, MiniBatchKMeans(n_clusters=len(set(labels)), batch_size=500, random_state=seed).fit(vectors).labels_) for seed in range(repeats)]
+    yield "v_measure", np.mean(found), len(rows)
+    yield "v_measure_std", np.std(found), len(rows)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model"); p.add_argument("--data", type=pathlib.Path, required=True); p.add_argument("--tasks", required=True)
     p.add_argument("--split", default="test"); p.add_argument("--compare", type=pathlib.Path)
+    p.add_argument("--form", choices=("classification", "clustering")); p.add_argument("--repeats", type=int, default=10)
     o = p.parse_args()
     ours = {}
     if o.compare:
@@ -114,7 +154,13 @@ def main():
         if find(folder, "corpus.jsonl"): found = retrieval(model, folder)
         else:
             rows = records(folder, o.split + ".jsonl")
-            found = similarity(model, rows) if "sentence1" in rows[0] else classification(model, folder, o.split)
+            first = rows[0]
+            if "sentence1" in first: found = pairs(model, rows) if "label" in first and "score" not in first and "relatedness" not in first else similarity(model, rows)
+            elif "sentence" in first or "passage" in first or "positive" in first: found = reranking(model, rows)
+            else:
+                found = []
+                if o.form != "clustering" and find(folder, "train.jsonl"): found += classification(model, folder, o.split)
+                if o.form != "classification": found += clustering(model, rows, o.repeats)
         for metric, value, examples in found:
             if o.compare:
                 mine = ours[task, metric]
