@@ -31,15 +31,15 @@ std::vector<TextCluster> found_clusters(const Options& o, const Common& common, 
   if (o.clusters > 0) {
     KMeansOptions options{.clusters = o.clusters, .seed = common.seed};
     if (o.restarts > 0) options.restarts = o.restarts;
-    return clusters_of(k_means(vectors, options), vectors);
+    return compared(vectors.rows(), common,
+                    [&](const auto&) { return clusters_of(k_means(vectors, options), vectors); });
   }
   CommunityOptions options;
   if (!std::isnan(o.threshold)) options.threshold = o.threshold;
   if (o.min_size > 0) options.min_size = o.min_size;
   normalize_rows(vectors);
-  Progress progress("compare", vectors.rows(), common);
-  std::vector<TextCluster> found =
-      communities(vectors, options, [&](std::int64_t done) { progress.update(done); });
+  std::vector<TextCluster> found = compared(
+      vectors.rows(), common, [&](const auto& progress) { return communities(vectors, options, progress); });
   if (found.empty())
     log(LogLevel::kWarning,
         "found no {} texts that are as close as {} to one of them. Fix: a smaller --min-size or --threshold, "

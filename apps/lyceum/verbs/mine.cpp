@@ -59,13 +59,10 @@ void run(const Options& o, const Common& common) {
     others = embed_lines("embed", *other_reader, *embedder, keep_texts, cuts, common);
     normalize_rows(others.vectors);
   }
-  std::vector<MinedPair> pairs;
-  {
-    Progress progress("compare", lines.vectors.rows(), common);
-    const auto update = [&](std::int64_t done) { progress.update(done); };
-    pairs = other_reader != nullptr ? mine_pairs(lines.vectors, others.vectors, o.mine, update)
-                                    : mine_pairs(lines.vectors, o.mine, update);
-  }
+  const std::vector<MinedPair> pairs = compared(lines.vectors.rows(), common, [&](const auto& progress) {
+    return other_reader != nullptr ? mine_pairs(lines.vectors, others.vectors, o.mine, progress)
+                                   : mine_pairs(lines.vectors, o.mine, progress);
+  });
   for (const MinedPair& pair : pairs)
     show(pair, lines.texts, other_reader != nullptr ? others.texts : lines.texts, o, common);
   cuts.report(embedder->max_tokens());

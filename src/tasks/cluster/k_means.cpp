@@ -108,7 +108,8 @@ Tensor moved_centers(const Tensor& vectors, std::span<const std::int32_t> labels
   const auto members = members_of(labels, old.rows());
   Tensor out = Tensor::empty(old.shape());
   float* to = out.mutable_data<float>();
-  parallel_for(old.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t values_a_center = std::max<std::int64_t>(1, vectors.elements() / old.rows());
+  parallel_for(old.rows(), 1 + (1 << 15) / values_a_center, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t c = begin; c < end; ++c)
       update_center(vectors, members[static_cast<std::size_t>(c)],
                     weights.empty() ? 0 : weights[static_cast<std::size_t>(c)], old.row<float>(c),

@@ -19,7 +19,8 @@ double unit_double(Random& random) {  // [0, 1) in steps of 2^-53
 
 std::vector<float> squared_lengths(const Tensor& vectors) {
   std::vector<float> out(static_cast<std::size_t>(vectors.rows()));
-  parallel_for(vectors.rows(), 64, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t rows_a_task = std::max<std::int64_t>(64, (1 << 15) / vectors.cols());
+  parallel_for(vectors.rows(), rows_a_task, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const float* v = vectors.row<float>(r);
       float sum = 0;

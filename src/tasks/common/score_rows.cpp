@@ -7,6 +7,12 @@
 #include "kernels/gemm/gemm.h"
 
 namespace lyceum {
+namespace {
+
+constexpr std::int64_t kRows = 96;
+constexpr double kSmallWork = 1 << 18;  // multiply-adds: some ten microseconds
+
+}  // namespace
 
 void for_each_score_row(const Tensor& queries, const Tensor& vectors,
                         FunctionRef<void(std::int64_t query, std::span<const float> scores)> use) {
@@ -19,9 +25,12 @@ void for_each_score_row(const Tensor& queries, const Tensor& vectors,
   const kernels::PackSource source{
       .data = vectors.data<float>(), .n = count, .k_stride = 1, .n_stride = vectors.row_stride()};
   kernels::pack({&source, 1}, width, panels);
-  // the product's own block of rows; fewer where threads would have nothing to do
-  const std::int64_t threads = thread_count(),
-                     group = std::clamp<std::int64_t>((rows + threads - 1) / threads, 1, 96);
+  // The product's own block of rows; fewer where threads would have nothing to do, and all of them where the
+  // work is less than what waking a thread costs.
+  const std::int64_t threads = thread_count();
+  std::int64_t group = std::clamp<std::int64_t>((rows + threads - 1) / threads, 1, kRows);
+  if (static_cast<double>(rows) * static_cast<double>(count) * static_cast<double>(width) < kSmallWork)
+    group = rows;
   parallel_for(rows, group, [&](std::int64_t begin, std::int64_t end) {
     static thread_local kernels::AlignedFloats scratch;
     float* scores = scratch.grow((end - begin) * count);

@@ -43,6 +43,16 @@ TEST_F(Evaluate, RerankingByVectorsEqualsSentenceTransformers) {
   EXPECT_EQ(encoder_.calls[TextRole::kPlain], 0);
 }
 
+TEST_F(Evaluate, PassagesOfEqualScoreStandInTheOrderOfTheFile) {
+  const auto line = [](const char* sentence, int label) {
+    return Json{{"query", "a b"}, {"sentence", sentence}, {"label", label}}.dump() + "\n";
+  };
+  put("ties/test.jsonl", line("a b", 0) + line("a b", 1) + line("c", 0));
+  const auto found = scores(folder_.path(), "ties");
+  EXPECT_EQ(found.at("ties mrr@10"), 0.5);
+  EXPECT_EQ(found.at("ties map"), 0.5);  // the two pass one threshold together
+}
+
 TEST_F(Evaluate, RerankingByACrossEncoderEqualsSentenceTransformers) {
   EvaluatedModel model = golden_model("rerank");
   expect_scores(scores(model, kFixture, "asked"), golden("asked"), kDouble);
