@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
-#include <set>
 #include <unordered_map>
 
 #include "tasks/embed/embedder.h"
@@ -47,9 +46,7 @@ class Remembered final : public TextEncoder {
   std::unordered_map<std::string, Tensor> vectors_;
 };
 
-using Found = std::vector<std::multiset<std::string>>;  // of each question: places and texts
-
-std::string key(const SearchHit& hit) { return fmt::format("{}:{} {}", hit.file, hit.line, hit.text); }
+using Found = std::vector<std::vector<double>>;  // of each question: scores, best first
 
 double at(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
@@ -70,7 +67,7 @@ std::vector<double> pass(const SearchIndex& index, const TextEncoder& encoder,
     found.empty() ? opening_ms = took.count() : (times.push_back(took.count()), 0.0);
     if (!report.trouble.empty()) fmt::print(stderr, "{}\n", report.trouble);
     found.emplace_back();
-    for (const SearchHit& hit : hits) found.back().insert(key(hit));
+    for (const SearchHit& hit : hits) found.back().push_back(hit.score);
   }
   return times;
 }
@@ -129,9 +126,7 @@ int main(int argc, char** argv) {
     std::size_t hit = 0, wanted = 0;
     for (std::size_t q = 0; q < exact.size(); ++q) {
       wanted += exact[q].size();
-      auto left = approximate[e][q];
-      for (const std::string& k : exact[q])
-        if (const auto it = left.find(k); it != left.end()) left.erase(it), ++hit;
+      for (const double score : approximate[e][q]) hit += score >= exact[q].back();
     }
     fmt::print("{{\"search\":\"{}\",\"effort\":{},\"recall\":{:.4f},{}}}\n",
                ann_name(index.approximate().kind), efforts[e],

@@ -55,7 +55,7 @@ void choose_approximate(SearchIndex& index, const IndexOptions& o) {
   index.set_approximate(settings);
 }
 
-AnnBuilt build_approximate(const SearchIndex& index, const Embedder& embedder, const Common& common) {
+AnnBuilt build_approximate(SearchIndex& index, const Embedder& embedder, const Common& common) {
   std::string trouble;
   if (index.approximate().kind != AnnKind::kNone && ann_engine(&trouble) == nullptr) {
     log(LogLevel::kWarning, "approximate search is not brought up to date, searches will be exact: {}",

@@ -143,8 +143,8 @@ AnnSettings ann_settings(const IndexStore& store) {
 
 AnnTruth ann_truth(const IndexStore& store) {
   const auto sum = store.vector_sum();
-  return {store.meta("identity"), store.number("SELECT count(*) FROM chunks"), store.width(),
-          sum ? *sum : VectorSum()};
+  if (!sum) fail(Errc::kData, "{}: is of version 1, which knows no approximate search", store.where());
+  return {store.meta("identity"), store.number("SELECT count(*) FROM chunks"), store.width(), *sum};
 }
 
 void verify_ann_cache(const IndexStore& store) {

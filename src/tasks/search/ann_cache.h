@@ -43,7 +43,7 @@ void write_ann_cache(const std::filesystem::path& path, const AnnCache& cache, c
 
 enum class AnnMatch {
   kSame,    // the cache is of this truth
-  kPrefix,  // its rows are the first of it, as far as identity and width tell; see AnnCacheFile::truth_sum
+  kPrefix,  // its rows are the first of it, as far as model and number tell; AnnCacheFile::sum says the rest
 };
 struct AnnCacheFile {
   AnnCache cache;

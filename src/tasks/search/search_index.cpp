@@ -57,8 +57,8 @@ void SearchIndex::set_approximate(const AnnSettings& settings) {
   impl_->store->set_meta("ann", ann_text(settings));
 }
 
-AnnBuilt SearchIndex::build_approximate(
-    const TextEncoder& encoder, const std::function<void(std::int64_t, std::int64_t)>& progress) const {
+AnnBuilt SearchIndex::build_approximate(const TextEncoder& encoder,
+                                        const std::function<void(std::int64_t, std::int64_t)>& progress) {
   impl_->store->check_encoder(encoder);
   impl_->search.forget();  // memory for two copies of all vectors is not to be had
   return build_ann_cache(*impl_->store, encoder.is_normalized(), progress);

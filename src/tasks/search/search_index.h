@@ -89,9 +89,8 @@ class SearchIndex {
   // with the passages. An update of the index does not do so by itself. For the writer; see ann_build.h.
   AnnSettings approximate() const;
   void set_approximate(const AnnSettings& settings);
-  AnnBuilt build_approximate(
-      const TextEncoder& encoder,
-      const std::function<void(std::int64_t done, std::int64_t all)>& progress = {}) const;
+  AnnBuilt build_approximate(const TextEncoder& encoder,
+                             const std::function<void(std::int64_t done, std::int64_t all)>& progress = {});
 
   // Reads everything: the database's own checks, the word index against the texts, every vector and their
   // sum, and the approximate structure if there is one that is up to date. Throws Errc::kFormat.

@@ -12,8 +12,8 @@
 namespace lyceum::faiss_module {
 namespace {
 
-constexpr int kBook = 256;  // vectors of a book: a code is a byte
-constexpr int kIterations = 16;
+constexpr int kBook = 256;                                 // vectors of a book: a code is a byte
+constexpr int kListIterations = 10, kBookIterations = 25;  // R: Faiss's own numbers
 
 // Centroids that Faiss asks for the nearest of. Inner products for the lists (vectors have length 1), squared
 // distances inside the books, as the product quantizer's error wants it.
@@ -41,9 +41,9 @@ class Centroids final : public faiss::Index {
   std::vector<float> vectors_;
 };
 
-faiss::ClusteringParameters clustering(std::int64_t most_per_centroid) {
+faiss::ClusteringParameters clustering(int iterations, std::int64_t most_per_centroid) {
   faiss::ClusteringParameters p;
-  p.niter = kIterations;
+  p.niter = iterations;
   p.min_points_per_centroid = 1;  // a small index has few, and needs no warning
   p.max_points_per_centroid = static_cast<int>(most_per_centroid);
   return p;
@@ -104,7 +104,7 @@ class ListSearcher final : public AnnSearcher {
 IvfPq train_lists(const float* sample, std::int64_t rows, std::int64_t width, std::int64_t lists,
                   std::int64_t bytes, AnnNearest& nearest) {
   IvfPq made{.width = width, .lists = lists, .bytes = bytes};
-  faiss::ClusteringParameters coarse = clustering(rows);
+  faiss::ClusteringParameters coarse = clustering(kListIterations, rows);
   coarse.spherical = true;
   faiss::Clustering clusters(static_cast<int>(width), static_cast<int>(lists), coarse);
   Centroids centroids(width, nearest, faiss::METRIC_INNER_PRODUCT);
@@ -124,7 +124,7 @@ IvfPq train_lists(const float* sample, std::int64_t rows, std::int64_t width, st
   centroids.search(training, rest.data(), 1, values.data(), assigned.data());
   subtract_centroids(made, assigned.data(), training, rest.data());
   faiss::ProductQuantizer pq(static_cast<std::size_t>(width), static_cast<std::size_t>(bytes), 8);
-  pq.cp = clustering(training);
+  pq.cp = clustering(kBookIterations, training);
   Centroids book(width / bytes, nearest, faiss::METRIC_L2);
   pq.assign_index = &book;
   pq.train(static_cast<std::size_t>(training), rest.data());
