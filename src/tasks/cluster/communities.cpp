@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "ops/rows/rows.h"
 #include "tasks/cluster/seeding.h"
 #include "tasks/common/score_rows.h"
 

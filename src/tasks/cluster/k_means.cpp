@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "kernels/dot.h"
+#include "ops/rows/rows.h"
 #include "tasks/cluster/seeding.h"
 #include "tasks/common/nearest.h"
 #include "tasks/common/score_rows.h"

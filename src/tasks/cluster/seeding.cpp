@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/parallel.h"
+#include "ops/rows/rows.h"
 #include "tasks/common/score_rows.h"
 
 namespace lyceum {
@@ -28,14 +29,6 @@ std::vector<float> squared_lengths(const Tensor& vectors) {
       out[static_cast<std::size_t>(r)] = sum;
     }
   });
-  return out;
-}
-
-Tensor gather_rows(const Tensor& vectors, std::span<const std::int64_t> places) {
-  Tensor out = Tensor::empty({static_cast<std::int64_t>(places.size()), vectors.cols()});
-  for (std::size_t i = 0; i < places.size(); ++i)
-    std::copy_n(vectors.row<float>(places[i]), vectors.cols(),
-                out.mutable_row<float>(static_cast<std::int64_t>(i)));
   return out;
 }
 

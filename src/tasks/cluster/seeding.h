@@ -13,9 +13,6 @@ namespace lyceum {
 // <v, v> of every row, with the bits of score_rows.h: |x - c|^2 is exactly 0 where x and c are the same.
 std::vector<float> squared_lengths(const Tensor& vectors);
 
-// Copies of the rows at these places.
-Tensor gather_rows(const Tensor& vectors, std::span<const std::int64_t> places);
-
 // `count` of the vectors: the first by chance, each further one the best of 2 + log(count) that are drawn
 // with a chance in proportion to the squared distance from those chosen so far (greedy k-means++, as
 // scikit-learn).
