@@ -3,6 +3,7 @@
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/impl/ProductQuantizer.h>
 #include <faiss/invlists/InvertedLists.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <cstring>
@@ -39,6 +40,15 @@ class Centroids final : public faiss::Index {
  private:
   AnnNearest& nearest_;
   std::vector<float> vectors_;
+};
+
+// What Faiss does between two searches for the nearest is little: threads would wait for each other longer.
+struct OneThread {
+  int before = omp_get_max_threads();
+  OneThread() { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
 };
 
 faiss::ClusteringParameters clustering(int iterations, std::int64_t most_per_centroid) {
@@ -103,6 +113,7 @@ class ListSearcher final : public AnnSearcher {
 
 IvfPq train_lists(const float* sample, std::int64_t rows, std::int64_t width, std::int64_t lists,
                   std::int64_t bytes, AnnNearest& nearest) {
+  const OneThread in_faiss;
   IvfPq made{.width = width, .lists = lists, .bytes = bytes};
   faiss::ClusteringParameters coarse = clustering(kListIterations, rows);
   coarse.spherical = true;
