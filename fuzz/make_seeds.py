@@ -174,6 +174,18 @@ seed("search_index", "version", patches((63, 9)))
 seed("search_index", "cut", patches((0xFFFFF0, 0)))
 seed("search_index", "pages", patches((4096, 0xFF), (8192, 0), (12288, 0x0D), (16384, 0x0A), (20480, 0xFF)))
 
+# ann_cache: the kind, then changes; ids begin at 192, levels and centroids at 288, links at 300
+seed("ann_cache", "graph", b"\0")
+seed("ann_cache", "lists", b"\1")
+seed("ann_cache", "level", b"\0" + patches((288, 16)))
+seed("ann_cache", "link", b"\0" + patches((300, 12)))
+seed("ann_cache", "layer", b"\0" + patches((316, 1)))
+seed("ann_cache", "passages", b"\0" + patches((151, 0x40)))
+seed("ann_cache", "cut", b"\0" + patches((0xFFFFF0, 0)))
+seed("ann_cache", "centroid", b"\1" + patches((291, 0x7F), (290, 0x80)))
+seed("ann_cache", "list_size", b"\1" + patches((288 + 12 * 4 + 4096, 200)))
+seed("ann_cache", "row", b"\1" + patches((288 + 12 * 4 + 4096 + 12, 3)))
+
 GOLDEN = pathlib.Path(__file__).parent.parent / "src/formats/golden"
 for name in ("views", "fairseq", "script", "legacy"):
     seed("torch_zip", name, (GOLDEN / f"{name}.pt").read_bytes())

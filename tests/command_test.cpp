@@ -466,7 +466,8 @@ TEST_F(Command, FilesOfTorchAreShownAndConverted) {
   EXPECT_EQ(o[0]["tensors"], expected["tensors"].size());
   EXPECT_EQ(run({"embed", out, "the cat", "--json"}).out, embedding);
   expect_failure(run({"convert", bin, "--output", out}), 1, "is there already");
-  expect_failure(run({"convert", bin, "--output", out, "--force", "--dtype", "int7"}), 3, "f32, bf16 or f16");
+  expect_failure(run({"convert", bin, "--output", out, "--force", "--dtype", "int7"}), 3,
+                 "f32, bf16, f16 or int8");
   expect_failure(run({"convert", bin}), 2, "--output");
   EXPECT_EQ(run({"convert", bin, "--output", out, "--force", "--dtype", "bf16"}).status, 0);
   EXPECT_TRUE(contains(read_text(t / "converted/config.json"), "bfloat16"));

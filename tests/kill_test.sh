@@ -7,7 +7,7 @@
 #
 # KILLS of each verb (5). NOTES: a folder to index, LINES: a file to embed (both are made when not given). With LYCEUM_MINILM set to
 # a model's folder that model is used instead of a made one. RANDOM_SEED makes the moments of a run the same; KILL_VERBS holds it to
-# one of "index embed pull".
+# one of "index embed pull"; KILL_ANN=hnsw has `index` make that approximate structure too.
 set -u
 [[ $# -ge 2 ]] || { echo "usage: $0 COMMAND HELPER [KILLS [NOTES [LINES]]]" >&2; exit 2; }
 lyceum=$(realpath "$1") helper=$(realpath "$2") kills=${3:-5}
@@ -61,6 +61,9 @@ verbs=${KILL_VERBS:-index embed pull}
 if [[ $verbs == *index* ]]; then
   index=$work/x.index
   index_command=("$lyceum" index "$notes" --model "$model" --output "$index")
+  ann=${KILL_ANN:-}
+  # a structure whose making takes as long as the passages, so that half of the kills meet it
+  [[ -z $ann ]] || index_command+=(--ann "$ann" --ann-build-effort 1000)
   begin=$(now_ms)
   quietly "${index_command[@]}"
   whole_ms=$(($(now_ms) - begin))
@@ -68,6 +71,7 @@ if [[ $verbs == *index* ]]; then
   sort "$work/out" > "$work/want"
   [[ -s $work/want ]] || fail "the uninterrupted index is empty"
   echo "index: $(wc -l < "$work/want") passages in $whole_ms ms without interruption"
+  [[ -z $ann ]] || cp "$index.$ann" "$work/want.ann"
   rm -f "$index"* && : > "$work/before"
   done_kills=0 lives=1 early=0
   check_index() {  # after a kill
@@ -92,6 +96,8 @@ if [[ $verbs == *index* ]]; then
     quietly "$helper" dump "$index"
     sort "$work/out" | cmp -s - "$work/want" || fail "the finished index differs from the uninterrupted one"
     quietly "$lyceum" index --output "$index" --verify
+    [[ -z $ann ]] || cmp -s "$index.$ann" "$work/want.ann" || fail "the finished structure differs from the uninterrupted one"
+    [[ -z $(compgen -G "$index.*.tmp-*") ]] || fail "half a structure was left"
   }
   while ((done_kills < kills)); do
     run_and_kill "${index_command[@]}"

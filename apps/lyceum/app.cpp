@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/utf8.h"
+#include "tasks/embed/embedder.h"
 
 namespace lyceum::app {
 
@@ -42,6 +43,20 @@ Option add_model(Verb& verb, const std::string& names, std::string& model, const
                  const std::shared_ptr<Common>& common) {
   verb.flag("--pull", common->pull, "Fetch the model from the Hugging Face hub when it is not here");
   return verb.option(names, model, what);
+}
+
+void add_vector_options(Verb& verb, EmbedderOptions& options) {
+  verb.option("--pooling", options.pooling,
+              "How tokens become a vector, instead of the model's way: mean, cls, max, mean_sqrt_len, "
+              "weightedmean, "
+              "lasttoken; several, with commas between: one behind the other")
+      .separator(',');
+  verb.option("--truncate-dim", options.truncate_dim,
+              "Keep the first values of each vector only (Matryoshka)")
+      .range(1, 1 << 24);
+  verb.flag("--normalize", options.normalize, "Vectors of length 1, after any cut");
+  verb.option("--max-tokens", options.max_tokens, "Cut texts to fewer tokens than the model takes")
+      .range(2, 1 << 20);
 }
 
 void apply(const Common& common) {

@@ -19,6 +19,10 @@
 #include "formats/model_folder.h"
 #include "nn/model.h"
 
+namespace lyceum {
+struct EmbedderOptions;
+}
+
 namespace lyceum::app {
 
 struct Common {
@@ -36,6 +40,8 @@ std::shared_ptr<Common> add_common(
 // The MODEL of a verb, and --pull: to fetch it when it is not here.
 Option add_model(Verb& verb, const std::string& names, std::string& model, const std::string& what,
                  const std::shared_ptr<Common>& common);
+// What vectors are made with: --pooling, --truncate-dim, --normalize, --max-tokens.
+void add_vector_options(Verb& verb, EmbedderOptions& options);
 // Its files; with --pull they are fetched where find() would fail.
 ModelFolder find_model(const std::string& model, const Common& common);
 // Threads, messages, number format. Called first by every verb.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compares files: `lyceum forward` and `embed` on pytorch_model.bin with the same model in safetensors, bit for bit; `lyceum convert` with what
 transformers and sentence_transformers load from the folder that it writes: every tensor equal (f32: the same bits; bf16 and f16: torch's
-own rounding), the names those of save_pretrained, embeddings equal. Random tiny BERTs, and a sentence model when its folder is given.
+own rounding; int8: as compressed-tensors widens it), the names those of save_pretrained, embeddings equal. Random tiny BERTs, and a sentence model when its folder is given.
 
-usage: parity_files.py LYCEUM [SENTENCE_MODEL_FOLDER]        needs: torch, transformers, sentence_transformers, safetensors
+usage: parity_files.py LYCEUM [SENTENCE_MODEL_FOLDER]        needs: torch, transformers, sentence_transformers, safetensors, compressed-tensors
 """
 import json, os, shutil, subprocess, sys, tempfile
 import numpy, torch, transformers as tf
@@ -113,6 +113,13 @@ for number, (kind, how, dtype, options) in enumerate(CASES):
             expect(tf.AutoConfig.from_pretrained(out).dtype == kind_of, f"the configuration's dtype ({target})")
             back = run("convert", out, "--output", out + "-again", "--dtype", target or dtype)
             expect(same(stored(out + "-again"), stored(out)), f"converting again changes nothing ({target})")
+        if dtype == "f32":  # bytes and scales, read by compressed-tensors
+            out = work + "/to-int8"
+            run("convert", binary, "--output", out, "--dtype", "int8")
+            theirs = getattr(tf, kind).from_pretrained(out, quantization_config=tf.CompressedTensorsConfig(dequantize=True)).eval().float()
+            read, ours = theirs.state_dict(), stored(out)
+            narrow = [k for k, v in ours.items() if v.dtype == torch.int8]
+            expect(len(narrow) == 12 and all(torch.equal(read[k], ours[k] * ours[k + "_scale"]) for k in narrow), "the weights of int8 as compressed-tensors reads them")
         expect(same(forward(work + "/to-None", inputs, work), forward(reference, inputs, work)), "forward on the converted folder")
     print(f"{number:2} {kind:30} {how:26} {dtype:5} {checks - before[0] - failed + before[1]} of {checks - before[0]} checks")
 

@@ -15,9 +15,20 @@ class Embedder;  // of the library's inside
 struct EmbeddingOptions {
   std::string prompt_name;            // one of the model's prompts; empty: its default
   std::optional<std::string> prompt;  // a text of your own before every text instead
-  std::int64_t max_tokens = 0;  // cut texts to fewer tokens than the model takes; 0: what the model says
-  std::string dtype;            // as LoadOptions::dtype
-  bool pull = false;            // as LoadOptions::pull
+  std::int64_t max_tokens = 0;       // cut texts to fewer tokens than the model takes; 0: what the model says
+  std::vector<std::string> pooling;  // "mean", "cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken",
+                                     // one behind the other; empty: the model's own
+  std::int64_t truncate_dim = 0;     // keep so many values of a vector (Matryoshka); 0: what the model says
+  bool normalize = false;            // vectors of length 1, after any cut
+  std::string dtype;                 // as LoadOptions::dtype
+  bool pull = false;                 // as LoadOptions::pull
+};
+
+// Of late interaction: rows first[i] to first[i + 1] of `values` [rows, width] are the tokens of text i.
+struct TokenEmbeddings {
+  std::vector<float> values;
+  std::vector<std::int64_t> first;  // [texts + 1]
+  std::int64_t width = 0;
 };
 
 // Cheap to copy; copies share the weights. Safe to use from several threads at once.
@@ -36,6 +47,9 @@ class EmbeddingModel {
   // the others.
   std::vector<float> embed(std::span<const std::string> texts) const;
   std::vector<float> embed(const std::string& text) const;
+  // A vector for every token, special ones too: the last layer, without pooling and what follows it; of
+  // length 1 with `normalize`.
+  TokenEmbeddings embed_tokens(std::span<const std::string> texts) const;
 
  private:
   friend class TextIndex;

@@ -42,9 +42,16 @@ class TextIndex {
   TextIndexChange update(std::span<const std::string> files_and_folders);
   std::int64_t remove(std::span<const std::string> files_and_folders);  // how many files
 
-  // The best passages for a question, best first: exact cosine; hybrid joins them with BM25 word matches by
-  // reciprocal ranks.
-  std::vector<TextHit> search(const std::string& question, std::int64_t top = 10, bool hybrid = false) const;
+  // Approximate search for large indexes, in a file beside the index: "hnsw" (a graph), "ivfpq" (lists of
+  // codes) or "none". Makes it, or brings it up to date after updates; until then searches are exact. Minutes
+  // for a million passages. Throws Errc::kUnsupported in a build without Faiss.
+  void build_approximate(const std::string& kind);
+
+  // The best passages for a question, best first, by cosine; hybrid joins them with BM25 word matches by
+  // reciprocal ranks. Where approximate search is up to date some of the best may be missing, unless `exact`;
+  // scores are exact either way.
+  std::vector<TextHit> search(const std::string& question, std::int64_t top = 10, bool hybrid = false,
+                              bool exact = false) const;
 
  private:
   TextIndex(SearchIndex&& index, const EmbeddingModel& model);

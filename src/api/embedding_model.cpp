@@ -10,6 +10,9 @@ EmbeddingModel EmbeddingModel::load(const std::string& model, const EmbeddingOpt
   const EmbedderOptions inside{.prompt_name = options.prompt_name,
                                .prompt = options.prompt,
                                .max_tokens = options.max_tokens,
+                               .pooling = options.pooling,
+                               .truncate_dim = options.truncate_dim,
+                               .normalize = options.normalize,
                                .compute = compute_of(options.dtype)};
   return EmbeddingModel(Embedder::load(find_model(model, options.pull), inside));
 }
@@ -18,12 +21,25 @@ std::int64_t EmbeddingModel::width() const { return inside_->width(); }
 std::int64_t EmbeddingModel::max_tokens() const { return inside_->max_tokens(); }
 bool EmbeddingModel::is_normalized() const { return inside_->is_normalized(); }
 
+namespace {
+
+std::vector<std::string> valid(std::span<const std::string> texts) {
+  std::vector<std::string> out(texts.begin(), texts.end());
+  for (std::string& text : out) repair_utf8(text);
+  return out;
+}
+
+}  // namespace
+
 std::vector<float> EmbeddingModel::embed(std::span<const std::string> texts) const {
-  std::vector<std::string> valid(texts.begin(), texts.end());
-  for (std::string& text : valid) repair_utf8(text);
-  return inside_->encode(valid).values<float>();
+  return inside_->encode(valid(texts)).values<float>();
 }
 
 std::vector<float> EmbeddingModel::embed(const std::string& text) const { return embed(std::span(&text, 1)); }
+
+TokenEmbeddings EmbeddingModel::embed_tokens(std::span<const std::string> texts) const {
+  TokenVectors all = inside_->encode_tokens(valid(texts));
+  return {.values = all.vectors.values<float>(), .first = std::move(all.first), .width = all.vectors.cols()};
+}
 
 }  // namespace lyceum

@@ -31,11 +31,20 @@ std::int64_t TextIndex::remove(std::span<const std::string> files_and_folders) {
       std::vector<std::filesystem::path>(files_and_folders.begin(), files_and_folders.end()));
 }
 
-std::vector<TextHit> TextIndex::search(const std::string& question, std::int64_t top, bool hybrid) const {
+void TextIndex::build_approximate(const std::string& kind) {
+  AnnSettings settings = inside_->approximate();
+  settings.kind = ann_kind(kind);
+  inside_->set_approximate(settings);
+  inside_->build_approximate(*model_.inside_);
+}
+
+std::vector<TextHit> TextIndex::search(const std::string& question, std::int64_t top, bool hybrid,
+                                       bool exact) const {
   std::string query = question;
   repair_utf8(query);
   std::vector<TextHit> hits;
-  for (SearchHit& hit : inside_->search(query, *model_.inside_, {.top = top, .hybrid = hybrid}))
+  for (SearchHit& hit :
+       inside_->search(query, *model_.inside_, {.top = top, .hybrid = hybrid, .exact = exact}))
     hits.push_back({hit.score, std::move(hit.file), hit.line, std::move(hit.text)});
   return hits;
 }

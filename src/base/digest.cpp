@@ -4,8 +4,6 @@
 #include <nettle/sha1.h>
 #include <nettle/sha2.h>
 
-#include <array>
-
 namespace lyceum {
 
 struct Digest::State {
@@ -31,15 +29,19 @@ void Digest::update(const void* data, std::size_t bytes) {
     sha1_update(&state_->sha1, bytes, from);
 }
 
+std::array<std::uint8_t, 32> Digest::bytes() {
+  static_assert(SHA256_DIGEST_SIZE == 32);
+  std::array<std::uint8_t, 32> raw{};
+  if (state_->kind == Kind::kSha256)
+    sha256_digest(&state_->sha256, SHA256_DIGEST_SIZE, raw.data());
+  else
+    sha1_digest(&state_->sha1, SHA1_DIGEST_SIZE, raw.data());
+  return raw;
+}
+
 std::string Digest::hex() {
-  std::array<std::uint8_t, SHA256_DIGEST_SIZE> raw{};
-  std::size_t size = SHA256_DIGEST_SIZE;
-  if (state_->kind == Kind::kSha256) {
-    sha256_digest(&state_->sha256, size, raw.data());
-  } else {
-    size = SHA1_DIGEST_SIZE;
-    sha1_digest(&state_->sha1, size, raw.data());
-  }
+  const std::size_t size = state_->kind == Kind::kSha256 ? SHA256_DIGEST_SIZE : SHA1_DIGEST_SIZE;
+  const auto raw = bytes();
   std::string out;
   for (std::size_t i = 0; i < size; ++i) out += fmt::format("{:02x}", raw[i]);
   return out;

@@ -1,6 +1,7 @@
 // SHA-256 and SHA-1 as the names of files on the Hugging Face hub are made. SHA-1 names, it does not protect.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,8 @@ class Digest {
   void update(const void* data, std::size_t bytes);
   // 64 or 40 lower-case hexadecimal digits of everything so far. Afterwards the digest begins anew.
   std::string hex();
+  // The same as bytes, of which SHA-1 has 20.
+  std::array<std::uint8_t, 32> bytes();
 
  private:
   struct State;

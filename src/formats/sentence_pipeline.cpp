@@ -20,27 +20,26 @@ constexpr const char* kModeKeys[] = {"pooling_mode_cls_token",           "poolin
                                      "pooling_mode_mean_tokens",         "pooling_mode_mean_sqrt_len_tokens",
                                      "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"};
 
+void add_mode(std::vector<std::string>& modes, std::string mode, const std::string& where) {
+  if (mode == "mean_sqrt_len_tokens") mode = "mean_sqrt_len";  // since version 6 of the library
+  if (std::find(std::begin(kModes), std::end(kModes), mode) == std::end(kModes))
+    fail(Errc::kUnsupported,
+         "{}: found '{}', expected cls, max, mean, mean_sqrt_len, weightedmean or lasttoken", where, mode);
+  if (std::find(modes.begin(), modes.end(), mode) != modes.end())
+    fail(Errc::kUnsupported, "{}: found '{}' twice, expected each mode once", where, mode);
+  modes.push_back(mode);
+}
+
 SentenceModule pooling(const ModelFolder& folder, const std::string& path) {
   SentenceModule m{.kind = SentenceModule::Kind::kPooling, .path = path};
   const auto file = folder.require(in(path, "config.json"));
   const Json json = read_json(file);
   const JsonFields f(json, file.string());
-  const auto add = [&](std::string mode) {
-    if (mode == "mean_sqrt_len_tokens") mode = "mean_sqrt_len";  // since version 6 of the library
-    if (std::find(std::begin(kModes), std::end(kModes), mode) == std::end(kModes))
-      fail(
-          Errc::kUnsupported,
-          "{}: 'pooling_mode': found '{}', expected cls, max, mean, mean_sqrt_len, weightedmean or lasttoken",
-          f.where(), mode);
-    if (std::find(m.modes.begin(), m.modes.end(), mode) != m.modes.end())
-      fail(Errc::kUnsupported, "{}: 'pooling_mode': found '{}' twice, expected each mode once", f.where(),
-           mode);
-    m.modes.push_back(mode);
-  };
+  const std::string where = f.where() + ": 'pooling_mode'";
   if (const Json* mode = f.find("pooling_mode"); mode != nullptr && mode->is_array()) {
-    for (const std::string& name : f.texts("pooling_mode")) add(name);
+    for (const std::string& name : f.texts("pooling_mode")) add_mode(m.modes, name, where);
   } else if (mode != nullptr) {
-    add(f.text("pooling_mode"));
+    add_mode(m.modes, f.text("pooling_mode"), where);
   } else {
     for (std::size_t i = 0; i < std::size(kModes); ++i)
       if (f.boolean(kModeKeys[i], false)) m.modes.push_back(kModes[i]);
@@ -141,10 +140,17 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use) {
     }
     p.default_prompt_name = f.text("default_prompt_name", "");
     p.similarity = f.text("similarity_fn_name", "cosine");
+    p.truncate_dim = f.integer("truncate_dim", 0, 1, kMost);
     if (!p.default_prompt_name.empty() && !p.prompts.contains(p.default_prompt_name))
       f.wrong("default_prompt_name", "one of the names in 'prompts'");
   }
   return p;
+}
+
+void set_pooling(SentencePipeline& pipeline, const std::vector<std::string>& modes) {
+  std::vector<std::string> checked;
+  for (const std::string& mode : modes) add_mode(checked, mode, "pooling");
+  pipeline.modules.front().modes = std::move(checked);
 }
 
 }  // namespace lyceum

@@ -29,6 +29,7 @@ struct SentencePipeline {
   std::vector<SentenceModule> modules;
   std::map<std::string, std::string> prompts;
   std::string default_prompt_name, similarity = "cosine";
+  std::int64_t truncate_dim = 0;  // vectors are cut to their first values (Matryoshka); 0: not given
 };
 
 // Vectors of texts need modules behind the transformer; a cross-encoder's scores come from its own head.
@@ -38,5 +39,9 @@ enum class PipelineUse { kVectors, kScores };
 // does. Throws Errc::kUnsupported for an unknown module, naming it, and for modules that do not fit the use;
 // Errc::kFormat for bad files.
 SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use = PipelineUse::kVectors);
+
+// Pools with these modes instead of the folder's own. Throws Errc::kUnsupported for a name that is none, or
+// that comes twice.
+void set_pooling(SentencePipeline& pipeline, const std::vector<std::string>& modes);
 
 }  // namespace lyceum

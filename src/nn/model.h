@@ -101,6 +101,8 @@ class Model {
   // the body, while heads stay in f32. Unless set, f32, or int8 where a file's weights are quantised. Throws
   // Errc::kUnsupported where a family cannot.
   virtual void set_compute(Compute compute);
+  // The weights [D, C] whose products int8 narrows, in the order of the model.
+  virtual std::vector<WeightPtr> int8_weights() const { return {}; }
 
   // The position of each token of a row, padding included, unless the caller says another.
   virtual void place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const;

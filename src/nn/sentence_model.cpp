@@ -2,8 +2,10 @@
 
 namespace lyceum {
 
-SentenceModel load_sentence_model(const ModelFolder& folder, std::optional<Compute> compute) {
+SentenceModel load_sentence_model(const ModelFolder& folder, std::optional<Compute> compute,
+                                  const std::vector<std::string>& pooling) {
   SentencePipeline pipeline = sentence_pipeline(folder);
+  if (!pooling.empty()) set_pooling(pipeline, pooling);
   ModelFolder body = pipeline.transformer_path.empty()
                          ? folder
                          : ModelFolder::find(folder.require(pipeline.transformer_path).string());

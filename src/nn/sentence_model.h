@@ -18,7 +18,9 @@ struct SentenceModel {
   const Model& body() const { return *loaded.model; }
 };
 
-// Throws what sentence_pipeline, load_model and SentenceHead throw.
-SentenceModel load_sentence_model(const ModelFolder& folder, std::optional<Compute> compute = {});
+// `pooling` as set_pooling; empty: the folder's own. Throws what sentence_pipeline, set_pooling, load_model
+// and SentenceHead throw.
+SentenceModel load_sentence_model(const ModelFolder& folder, std::optional<Compute> compute = {},
+                                  const std::vector<std::string>& pooling = {});
 
 }  // namespace lyceum

@@ -19,7 +19,8 @@ std::optional<DType> dtype_of(const std::string& word) {
   if (word == "f32") return DType::kF32;
   if (word == "bf16") return DType::kBF16;
   if (word == "f16") return DType::kF16;
-  fail(Errc::kUnsupported, "--dtype: found '{}', expected f32, bf16 or f16", word);
+  if (word == "int8") return DType::kI8;
+  fail(Errc::kUnsupported, "--dtype: found '{}', expected f32, bf16, f16 or int8", word);
 }
 
 void run(const Options& o, Common common) {
@@ -55,7 +56,7 @@ void add_convert(CLI::App& app) {
   auto o = std::make_shared<Options>();
   Verb verb(app, "convert", "Write a model's folder anew: safetensors, in another number format when asked");
   auto common = add_common(verb, "lyceum convert MODEL --output FOLDER --dtype bf16",
-                           "Number format of the weights: f32, bf16 or f16 (default: as they are)");
+                           "Number format of the weights: f32, bf16, f16 or int8 (default: as they are)");
   add_model(verb, "model", o->model, "A folder, a file or a name", common).required();
   verb.option("--output,-o", o->output, "The folder to write").required();
   verb.option("--max-shard-bytes", o->max_shard_bytes, "Bytes of tensors in one file, at most")

@@ -16,7 +16,7 @@ struct Options {
   InputOptions input;
   EmbedderOptions embedder;
   std::string prompt;
-  bool resume = false;
+  bool resume = false, tokens = false;
   CutTexts cuts;
 };
 
@@ -52,15 +52,73 @@ void embed_all(LineReader& reader, const Embedder& embedder, NpyRowWriter* write
   });
 }
 
+// A vector for each token of each text: lines of JSON or for people, or rows of a file with the row each text
+// begins at beside it.
+void embed_tokens(LineReader& reader, const Embedder& embedder, const std::string& output,
+                  const Common& common, CutTexts cuts) {
+  const std::int64_t width = embedder.model().width();
+  std::unique_ptr<NpyRowWriter> writer;
+  if (!output.empty())
+    writer = std::make_unique<NpyRowWriter>(output, width, false, embedder.identity() + "-tokens");
+  std::vector<std::int64_t> first{0};
+  in_blocks<std::string>("embed", reader, common, 0, [&](std::span<const std::string> texts) {
+    const TokenVectors all = embedder.encode_tokens(texts);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const Encoding& e = all.encodings[i];
+      cuts.add(e.truncated, embedder.max_tokens());
+      const auto index = static_cast<std::int64_t>(first.size()) - 1;
+      first.push_back(first.back() + all.first[i + 1] - all.first[i]);
+      if (writer != nullptr) continue;
+      nlohmann::ordered_json object{{"index", index}, {"tokens", nlohmann::ordered_json::array()}};
+      nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+      for (std::size_t t = 0; t < e.ids.size(); ++t) {
+        const std::string& token = *embedder.tokenizer().token(e.ids[t]);
+        const std::span<const float> row(all.vectors.row<float>(all.first[i] + static_cast<std::int64_t>(t)),
+                                         static_cast<std::size_t>(width));
+        if (!common.json) {
+          print_row(index, token, row, false, common);
+          continue;
+        }
+        object["tokens"].push_back(token);
+        rows.push_back(row);
+      }
+      if (!common.json) continue;
+      object["embeddings"] = std::move(rows);
+      if (e.truncated) object["truncated"] = true;
+      print_json(object);
+    }
+    if (writer != nullptr) writer->append(all.vectors.data<float>(), all.vectors.rows());
+  });
+  if (writer != nullptr) {
+    const std::string firsts = output + ".first.npy";
+    write_npy(firsts, Tensor::of<std::int64_t>({static_cast<std::int64_t>(first.size())}, first));
+    writer->finish();
+    if (common.json)
+      print_json({{"output", output},
+                  {"first", firsts},
+                  {"texts", first.size() - 1},
+                  {"rows", first.back()},
+                  {"width", width},
+                  {"truncated", cuts.cut}});
+    log(LogLevel::kInfo, "{}: {} rows of {} values for {} texts; {}: where each begins", output, first.back(),
+        width, first.size() - 1, firsts);
+  }
+  reader.report();
+  cuts.report(embedder.max_tokens());
+}
+
 void run(const Options& o, const Common& common) {
   apply(common);
   EmbedderOptions options = o.embedder;
   if (!o.prompt.empty()) options.prompt = o.prompt;
   options.compute = compute_of(common);
   if (o.resume && o.output.empty()) fail(Errc::kUsage, "--resume needs --output");
+  if (o.tokens && (o.resume || options.truncate_dim > 0 || !options.pooling.empty()))
+    fail(Errc::kUsage, "--tokens goes with none of --resume, --truncate-dim and --pooling");
   LineReader reader(o.input, common);
   const auto embedder = Embedder::load(find_model(o.model, common), options);
   report_unused(embedder->unused(), common);
+  if (o.tokens) return embed_tokens(reader, *embedder, o.output, common, o.cuts);
   std::unique_ptr<NpyRowWriter> writer;
   if (!o.output.empty())
     writer = std::make_unique<NpyRowWriter>(o.output, embedder->width(), o.resume, embedder->identity());
@@ -112,8 +170,10 @@ void add_embed(CLI::App& app) {
             "Go on with an --output that was interrupted (same model, options and input)");
   verb.option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts");
   verb.option("--prompt", o->prompt, "A text to put before every text");
-  verb.option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
-      .range(2, 1 << 20);
+  add_vector_options(verb, o->embedder);
+  verb.flag("--tokens", o->tokens,
+            "A vector for each token (late interaction): the last layer without pooling; with --output also "
+            "FILE.first.npy, int64 [texts + 1], the row each text begins at");
   add_no_truncate(verb, o->cuts);
   verb.run([o, common] { run(*o, *common); });
 }

@@ -98,8 +98,7 @@ void add_eval(CLI::App& app) {
       .check(wrong_c, "NUMBER > 0")
       .show_default();
   verb.option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts, before every text");
-  verb.option("--max-tokens", o->embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
-      .range(2, 1 << 20);
+  add_vector_options(verb, o->embedder);
   verb.run([o, common] { run(*o, *common); });
 }
 

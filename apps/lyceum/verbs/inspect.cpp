@@ -14,6 +14,7 @@
 #include "kernels/narrow/narrow.h"
 #include "nn/sentence_model.h"
 #include "tasks/pull/http.h"
+#include "tasks/search/ann_engine.h"
 #include "text/tokenizer.h"
 
 namespace lyceum::app {
@@ -128,10 +129,11 @@ void doctor(const Common& common) {
   std::string isas, built;
   for (const Isa isa : available_isas()) isas += (isas.empty() ? "" : ", ") + std::string(isa_name(isa));
   for (const Family& f : families()) built += (built.empty() ? "" : ", ") + f.name;
-  const std::string libraries =
-      fmt::format("SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}, hub: {}",
-                  sqlite3_libversion(), LYCEUM_HIGHWAY_VERSION, FMT_VERSION, NLOHMANN_JSON_VERSION_MAJOR,
-                  NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, CLI11_VERSION, http_library());
+  const std::string libraries = fmt::format(
+      "SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}, hub: {}, approximate search: {}",
+      sqlite3_libversion(), LYCEUM_HIGHWAY_VERSION, FMT_VERSION, NLOHMANN_JSON_VERSION_MAJOR,
+      NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, CLI11_VERSION, http_library(),
+      ann_engine_name());
   const nlohmann::ordered_json info{
       {"version", LYCEUM_VERSION},
       {"processor", processor_name()},

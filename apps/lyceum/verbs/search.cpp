@@ -11,6 +11,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "tasks/embed/embedder.h"
+#include "tasks/search/ann_engine.h"
 #include "tasks/search/search_index.h"
 
 namespace lyceum::app {
@@ -18,28 +19,60 @@ namespace {
 
 struct IndexOptions {
   std::vector<std::string> inputs;
-  std::string model, output;
+  std::string model, output, ann;
   ChunkOptions chunks;
+  AnnSettings settings;
   std::uint64_t max_file_mb = 16;
   bool remove = false, verify = false;
 };
 
 void print_summary(const std::string& file, const SearchIndex& index, const UpdateStats& s,
-                   const Common& common) {
-  if (common.json)
-    return print_json({{"added", s.added},
-                       {"updated", s.updated},
-                       {"unchanged", s.unchanged},
-                       {"deleted", s.deleted},
-                       {"skipped", s.skipped},
-                       {"embedded", s.embedded},
-                       {"reused", s.reused},
-                       {"files", index.files()},
-                       {"chunks", index.chunks()}});
+                   const AnnBuilt& ann, const Common& common) {
+  if (common.json) {
+    nlohmann::ordered_json object{
+        {"added", s.added},     {"updated", s.updated},   {"unchanged", s.unchanged},
+        {"deleted", s.deleted}, {"skipped", s.skipped},   {"embedded", s.embedded},
+        {"reused", s.reused},   {"files", index.files()}, {"chunks", index.chunks()}};
+    if (ann.kind != AnnKind::kNone)
+      object["ann"] = {{"kind", ann_name(ann.kind)}, {"added", ann.added}, {"bytes", ann.bytes}};
+    return print_json(object);
+  }
   print_line(fmt::format(
       "{}: {} files in {} passages ({} added, {} updated, {} unchanged, {} deleted; {} passages embedded, {} "
       "of changed files kept)",
       file, index.files(), index.chunks(), s.added, s.updated, s.unchanged, s.deleted, s.embedded, s.reused));
+  if (ann.bytes > 0)
+    print_line(fmt::format("{}: {}, {} passages put in", ann_cache_path(file, ann.kind).string(),
+                           byte_text(ann.bytes), ann.added));
+}
+
+// What --ann asks for, checked before anything is embedded.
+void choose_approximate(SearchIndex& index, const IndexOptions& o) {
+  if (o.ann.empty()) return;
+  AnnSettings settings = o.settings;
+  settings.kind = ann_kind(o.ann);
+  if (settings.kind != AnnKind::kNone) require_ann_engine();
+  index.set_approximate(settings);
+}
+
+AnnBuilt build_approximate(const SearchIndex& index, const Embedder& embedder, const Common& common) {
+  std::string trouble;
+  if (index.approximate().kind != AnnKind::kNone && ann_engine(&trouble) == nullptr) {
+    log(LogLevel::kWarning, "approximate search is not brought up to date, searches will be exact: {}",
+        trouble);
+    return {};
+  }
+  Progress progress("index: approximate search", index.chunks(), common);
+  return index.build_approximate(embedder, [&](std::int64_t done, std::int64_t all) {
+    progress.set_total(all);
+    progress.update(done);
+  });
+}
+
+// The number format of the command line, else the one that the index was made with.
+Common with_dtype_of(const SearchIndex& index, Common common) {
+  if (common.dtype.empty()) common.dtype = index.dtype();
+  return common;
 }
 
 void index(const IndexOptions& o, const Common& common) {
@@ -59,12 +92,17 @@ void index(const IndexOptions& o, const Common& common) {
     return print_line(
         fmt::format("{}: {} files in {} passages, all in order", o.output, index.files(), index.chunks()));
   }
-  if (name.empty()) {
-    if (!std::filesystem::exists(o.output, error))
-      fail(Errc::kUsage, "index: --model is missing; a new index needs one");
-    name = SearchIndex::open(o.output).model();
+  if (o.ann.empty() && o.settings != AnnSettings{})
+    fail(Errc::kUsage, "index: the --ann-... options need --ann hnsw or --ann ivfpq");
+  Common as_index = common;
+  if (std::filesystem::exists(o.output, error) && std::filesystem::file_size(o.output, error) > 0) {
+    const SearchIndex there = SearchIndex::open(o.output);
+    if (name.empty()) name = there.model();
+    as_index = with_dtype_of(there, common);
+  } else if (name.empty()) {
+    fail(Errc::kUsage, "index: --model is missing; a new index needs one");
   }
-  const auto embedder = Embedder::load(find_model(name, common), {.compute = compute_of(common)});
+  const auto embedder = Embedder::load(find_model(name, common), {.compute = compute_of(as_index)});
   SearchIndex index = SearchIndex::open_for_writing(o.output, *embedder, o.chunks);
   // a folder's name is kept so that it is found from any working directory
   if (!o.model.empty())
@@ -76,6 +114,7 @@ void index(const IndexOptions& o, const Common& common) {
     common.json ? print_json({{"deleted", gone}}) : print_line(fmt::format("{} files deleted", gone));
     return;
   }
+  choose_approximate(index, o);
   report_unused(embedder->unused(), common);
   UpdateStats s;
   std::map<std::string, std::vector<std::string>> left_out;  // by reason
@@ -92,7 +131,7 @@ void index(const IndexOptions& o, const Common& common) {
         roots, *embedder,
         {.chunks = o.chunks, .max_file_bytes = o.max_file_mb << 20, .progress = show, .left_out = note});
   }
-  print_summary(o.output, index, s, common);
+  print_summary(o.output, index, s, build_approximate(index, *embedder, common), common);
   for (const auto& [reason, files] : left_out) {
     constexpr std::size_t kNamed = 3;
     std::string names;
@@ -146,13 +185,13 @@ void search(const QueryOptions& o, const Common& common) {
   apply(common);
   const SearchIndex index = SearchIndex::open(o.index);
   const auto embedder = Embedder::load(find_model(o.model.empty() ? index.model() : o.model, common),
-                                       {.compute = compute_of(common)});
+                                       {.compute = compute_of(with_dtype_of(index, common))});
   LineReader reader(o.input, common);
   // one question on the command line needs no repeating; of a list, each answer says which it belongs to
   const bool is_list = o.input.texts.size() != 1 || o.input.texts[0] == "-";
   const char *bold = use_colour() ? "\033[1m" : "", *dim = use_colour() ? "\033[2m" : "",
              *plain = use_colour() ? "\033[0m" : "";
-  std::string query;
+  std::string query, told;
   std::int64_t cut = 0;
   while (reader.next(query)) {
     check_interrupt();
@@ -168,7 +207,12 @@ void search(const QueryOptions& o, const Common& common) {
     }
     if (is_list && !common.json) print_line(fmt::format("{}{}{}\n", bold, query, plain));
     std::int64_t rank = 0;
-    for (const SearchHit& hit : index.search(query, *embedder, o.search)) {
+    SearchReport how;
+    const std::vector<SearchHit> hits = index.search(query, *embedder, o.search, &how);
+    if (!how.trouble.empty() && how.trouble != told)
+      log(LogLevel::kWarning, "searching exactly: {}", how.trouble);
+    told = how.trouble;
+    for (const SearchHit& hit : hits) {
       ++rank;
       if (common.json) {
         nlohmann::ordered_json object{
@@ -205,6 +249,20 @@ void add_index(CLI::App& app) {
   verb.option("--chunk-overlap", o->chunks.overlap, "Tokens that two passages share, for a new index")
       .show_default();
   verb.option("--max-file-mb", o->max_file_mb, "Leave out larger files").range(1, 1024).show_default();
+  verb.option(
+          "--ann", o->ann,
+          "Approximate search for large indexes, in a file beside the index that is kept up to date from now "
+          "on: hnsw (a graph), ivfpq (lists of codes: less memory, misses more) or none")
+      .one_of({"hnsw", "ivfpq", "none"});
+  verb.option("--ann-links", o->settings.links, "hnsw: links of a passage").range(2, 256).show_default();
+  verb.option("--ann-build-effort", o->settings.build_effort,
+              "hnsw: passages looked at closely for each that is put in")
+      .range(1, 10000)
+      .show_default();
+  verb.option("--ann-lists", o->settings.lists, "ivfpq: lists (default: 4 sqrt(passages))").range(1, 1 << 20);
+  verb.option("--ann-bytes", o->settings.bytes,
+              "ivfpq: bytes of a passage, a divisor of the vectors' width (default: an eighth of it)")
+      .range(1, 1 << 20);
   verb.flag("--remove", o->remove, "Take these files and folders out of the index");
   verb.flag("--verify", o->verify, "Read the whole index and say whether it is in order");
   verb.run([o, common] { index(*o, *common); });
@@ -218,6 +276,11 @@ void add_search(CLI::App& app) {
   add_input(verb, o->input, "Questions");
   add_model(verb, "--model,-m", o->model, "The encoder, if it moved since the index was made", common);
   verb.option("--top,-k", o->search.top, "Answers to each question").range(1, 100000).show_default();
+  verb.flag("--exact", o->search.exact, "Look at every vector, also where the index has approximate search");
+  verb.option("--effort", o->search.effort,
+              "Passages that an approximate search looks at closely: more is slower and misses less")
+      .range(1, 1000000)
+      .show_default();
   verb.flag("--hybrid", o->search.hybrid, "Join vectors with word matches (BM25)");
   verb.flag("--no-truncate", o->no_truncate, "A question that is too long is an error");
   verb.run([o, common] { search(*o, *common); });

@@ -75,13 +75,21 @@ std::int64_t Encoder::max_tokens() const {
 }
 
 void Encoder::set_compute(Compute compute) {
-  for (EncoderLayer& layer : weights_.layers)
-    for (Linear* linear : {&layer.query_key_value, &layer.attention_output, &layer.inner, &layer.output})
-      linear->set_compute(compute);
+  for (const EncoderLayer& layer : weights_.layers)
+    for (Linear linear : layer.products()) linear.set_compute(compute);
   const Compute heads = compute == Compute::kInt8 ? Compute::kF32 : compute;
   for (Linear* linear : {&weights_.projection, &weights_.pooler, &weights_.transform, &weights_.decoder,
                          &weights_.pair, &weights_.dense, &weights_.classifier})
     if (linear->exists()) linear->set_compute(heads);
+}
+
+std::vector<WeightPtr> Encoder::int8_weights() const {
+  std::vector<WeightPtr> out;
+  for (const EncoderLayer& layer : weights_.layers)
+    for (const Linear& linear : layer.products())
+      for (const LinearPart& part : linear.parts())
+        if (std::find(out.begin(), out.end(), part.weight) == out.end()) out.push_back(part.weight);
+  return out;
 }
 
 void Encoder::place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const {

@@ -2,6 +2,7 @@
 // one method, told apart by a configuration and a table of names.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ struct NormWeights {
 struct EncoderLayer {
   Linear query_key_value, attention_output, inner, output;
   NormWeights attention_norm, output_norm;
+  std::array<Linear, 4> products() const { return {query_key_value, attention_output, inner, output}; }
 };
 
 // Every tensor of a checkpoint by its published name; heads are there when the class has them.
@@ -94,6 +96,7 @@ class Encoder final : public Model {
   const std::vector<std::string>& labels() const override { return config_.labels; }
   std::string problem_type() const override { return config_.problem_type; }
   void set_compute(Compute compute) override;
+  std::vector<WeightPtr> int8_weights() const override;
   void place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const override;
   bool has_segments() const override { return config_.has_segments; }
 

@@ -34,6 +34,13 @@ TEST(Precision, Int8HasTheSameBitsForEveryThreadCountAndInstructionSet) {
   }
 }
 
+// The weights of `classifier` are bf16 in its file: where bf16's products widen weights and leave inputs
+// alone, nothing is rounded.
+bool rounds(Compute compute, const std::string& golden) {
+  return compute != Compute::kBF16 || golden != "classifier" ||
+         std::string(kernels::narrow_unit(kernels::Narrow::kBF16)) != "f32";
+}
+
 // Weights and inputs of a product are off by 1/254 of their row's largest value at most, and by the root of
 // the widths less in sums; norms bring values of about 1.
 TEST(Precision, Bf16AndInt8StayNearF32AndAreNotF32) {
@@ -44,7 +51,7 @@ TEST(Precision, Bf16AndInt8StayNearF32AndAreNotF32) {
       model->set_compute(compute);
       const double error = check::difference(outputs(*model, golden).at("last_hidden_state"), exact);
       EXPECT_LT(error, allowed * check::largest(exact)) << golden << " in " << compute_name(compute);
-      EXPECT_GT(error, 0) << golden << " in " << compute_name(compute);
+      EXPECT_EQ(error > 0, rounds(compute, golden)) << golden << " in " << compute_name(compute);
       model->set_compute(Compute::kF32);
       EXPECT_EQ(check::same_bits(outputs(*model, golden).at("last_hidden_state"), exact), "") << "and back";
     }

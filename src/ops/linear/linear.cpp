@@ -133,6 +133,7 @@ Compute Linear::compute() const noexcept { return packed_->compute; }
 
 std::int64_t Linear::inputs() const noexcept { return packed_->inputs; }
 std::int64_t Linear::outputs() const noexcept { return packed_->outputs; }
+const std::vector<LinearPart>& Linear::parts() const noexcept { return packed_->parts; }
 
 // y = act(u) + residual, u = x W^T + b.
 // du = dy act'(u);  dx = du W;  dW = du^T x;  db = sum over tokens of du;  d residual = dy.

@@ -38,6 +38,7 @@ class Linear {
   bool exists() const noexcept { return packed_ != nullptr; }  // false for Linear()
   std::int64_t inputs() const noexcept;
   std::int64_t outputs() const noexcept;
+  const std::vector<LinearPart>& parts() const noexcept;
 
   // From the next call on. Unless set: int8 where a weight is quantised, else f32. Copies of this Linear
   // share it; must not run at the same time as a call. Throws Errc::kLimit when there are more inputs than an

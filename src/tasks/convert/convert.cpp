@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "formats/checkpoint.h"
 #include "formats/sentence_pipeline.h"
+#include "nn/registry.h"
 #include "tasks/convert/tensor_plan.h"
 
 namespace lyceum {
@@ -79,16 +80,45 @@ std::string name_of_today(const std::string& name, const Checkpoint& checkpoint)
   return name;
 }
 
+// What compressed-tensors needs to know: each of these modules multiplies bytes, its inputs rounded token by
+// token as they come.
+nlohmann::ordered_json quantization_config(const std::set<std::string>& weights) {
+  nlohmann::ordered_json targets = nlohmann::ordered_json::array();
+  for (const std::string& name : weights) targets.push_back(name.substr(0, name.rfind(".weight")));
+  const auto scheme = [](bool is_dynamic, const char* strategy) {
+    return nlohmann::ordered_json{{"num_bits", 8},
+                                  {"type", "int"},
+                                  {"symmetric", true},
+                                  {"strategy", strategy},
+                                  {"dynamic", is_dynamic}};
+  };
+  return {{"quant_method", "compressed-tensors"},
+          {"format", "int-quantized"},
+          {"quantization_status", "compressed"},
+          {"config_groups",
+           {{"group_0",
+             {{"targets", targets},
+              {"weights", scheme(false, "channel")},
+              {"input_activations", scheme(true, "token")}}}}},
+          {"ignore", nlohmann::ordered_json::array()}};
+}
+
 // Elements of many bytes come first, so that each tensor is aligned.
-std::vector<TensorPlan> plan_all(const Checkpoint& checkpoint, const ConvertOptions& options, bool is_tied) {
+std::vector<TensorPlan> plan_all(const Checkpoint& checkpoint, std::optional<DType> dtype,
+                                 const std::set<std::string>& quantized, bool is_tied) {
   std::vector<TensorPlan> plans;
   for (const std::string& name : checkpoint.names()) {
     const TensorInfo& info = *checkpoint.find_info(name);
     if (is_tied && !info.twin_of.empty()) continue;
-    plans.push_back(plan_tensor(info, name_of_today(name, checkpoint), options.dtype));
+    const std::string today = name_of_today(name, checkpoint);
+    if (quantized.contains(name)) {
+      for (TensorPlan& plan : plan_quantized(info, today)) plans.push_back(std::move(plan));
+    } else {
+      plans.push_back(plan_tensor(info, today, dtype == DType::kI8 ? std::nullopt : dtype));
+    }
   }
   std::stable_sort(plans.begin(), plans.end(), [](const TensorPlan& a, const TensorPlan& b) {
-    return dtype_bits(a.stored.front().dtype) > dtype_bits(b.stored.front().dtype);
+    return dtype_bits(a.stored.dtype) > dtype_bits(b.stored.dtype);
   });
   return plans;
 }
@@ -97,11 +127,11 @@ std::vector<Shard> in_shards(std::vector<TensorPlan> plans, std::uint64_t max_by
   std::vector<Shard> shards(1);
   std::uint64_t bytes = 0;
   for (TensorPlan& plan : plans) {
-    if (!shards.back().tensors.empty() && (bytes >= max_bytes || plan.bytes() > max_bytes - bytes)) {
+    if (!shards.back().tensors.empty() && (bytes >= max_bytes || plan.stored.bytes() > max_bytes - bytes)) {
       shards.emplace_back();
       bytes = 0;
     }
-    bytes += plan.bytes();
+    bytes += plan.stored.bytes();
     shards.back().tensors.push_back(std::move(plan));
   }
   for (std::size_t i = 0; i < shards.size(); ++i)
@@ -151,6 +181,8 @@ class Converter {
   const ConvertOptions& options_;
   fs::path output_;
   std::vector<std::string> folders_;  // "" for the model's own, then its modules'
+  std::string body_;                  // the folder whose weights are quantised
+  std::set<std::string> quantized_;   // their names in the checkpoint
   std::vector<Weights> weights_;
   std::optional<PartFolder> part_;
   ConvertReport report_;
@@ -190,10 +222,19 @@ void Converter::plan() {
   folders_.emplace_back();
   if (model_.file("modules.json")) {
     const SentencePipeline pipeline = sentence_pipeline(model_);
+    body_ = pipeline.transformer_path;
     std::set<std::string> paths{pipeline.transformer_path};
     for (const SentenceModule& module : pipeline.modules) paths.insert(module.path);
     for (const std::string& path : paths)
       if (!path.empty()) folders_.push_back(path);
+  }
+  if (options_.dtype == DType::kI8) {
+    const ModelFolder folder = body_.empty() ? model_ : ModelFolder::find(model_.require(body_).string());
+    for (const WeightPtr& weight : load_model(folder).model->int8_weights())
+      if (!weight->is_quantized()) quantized_.insert(weight->name());
+    if (quantized_.empty())
+      fail(Errc::kUnsupported, "{}: found no weight to quantise, expected one that is not int8 already",
+           folder.path().string());
   }
   const bool has_any = std::any_of(folders_.begin(), folders_.end(), [&](const std::string& folder) {
     return Checkpoint::is_in(model_, folder);
@@ -201,9 +242,11 @@ void Converter::plan() {
   for (const std::string& folder : folders_) {
     if (!Checkpoint::is_in(model_, folder) && (has_any || !folder.empty())) continue;
     Weights w{.subfolder = folder, .checkpoint = Checkpoint::open(model_, folder)};
-    w.shards = in_shards(plan_all(w.checkpoint, options_, is_tied(folder)), options_.max_shard_bytes);
+    w.shards = in_shards(plan_all(w.checkpoint, options_.dtype,
+                                  folder == body_ ? quantized_ : std::set<std::string>(), is_tied(folder)),
+                         options_.max_shard_bytes);
     for (const Shard& shard : w.shards)
-      for (const TensorPlan& tensor : shard.tensors) total_bytes_ += tensor.bytes();
+      for (const TensorPlan& tensor : shard.tensors) total_bytes_ += tensor.stored.bytes();
     weights_.push_back(std::move(w));
   }
 }
@@ -231,8 +274,12 @@ void Converter::write_config(const std::string& subfolder) {
   const JsonFields fields(checked, file->string());
   if (options_.dtype && (fields.has("model_type") || fields.has("architectures"))) {  // not a module's
     auto config = nlohmann::ordered_json::parse(text);
-    config.erase("torch_dtype");  // its name before version 5 of transformers
-    config["dtype"] = dtype_word(*options_.dtype);
+    if (*options_.dtype == DType::kI8) {
+      config["quantization_config"] = quantization_config(quantized_);
+    } else {
+      config.erase("torch_dtype");  // its name before version 5 of transformers
+      config["dtype"] = dtype_word(*options_.dtype);
+    }
     text = config.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }
   write_file(in(subfolder, "config.json"), text);
@@ -243,8 +290,7 @@ void Converter::write_weights(const Weights& weights) {
   std::uint64_t bytes = 0;
   for (const Shard& shard : weights.shards) {
     std::vector<TensorInfo> stored;
-    for (const TensorPlan& plan : shard.tensors)
-      stored.insert(stored.end(), plan.stored.begin(), plan.stored.end());
+    for (const TensorPlan& plan : shard.tensors) stored.push_back(plan.stored);
     const fs::path path = part_->path() / weights.subfolder / shard.file;
     fs::create_directories(path.parent_path());
     SafetensorsWriter file(path, stored, {{"format", "pt"}});
@@ -253,7 +299,7 @@ void Converter::write_weights(const Weights& weights) {
       const Tensor value = weights.checkpoint.read(plan.source);
       write_planned(plan, value, file);
       value.storage()->release_pages();
-      bytes += plan.bytes();
+      bytes += plan.stored.bytes();
       if (options_.progress) options_.progress(report_.bytes + bytes, total_bytes_);
     }
     file.commit();

@@ -17,6 +17,8 @@
 #include "check/torch_archive.h"
 #include "formats/checkpoint.h"
 #include "kernels/convert.h"
+#include "nn/forward.h"
+#include "nn/registry.h"
 #include "tensor/storage.h"
 
 namespace lyceum {
@@ -229,6 +231,57 @@ TEST_F(Convert, ASentenceModelIsConvertedWithItsModules) {
   EXPECT_EQ(tensors_in(output, "2_Dense").begin()->second.dtype(), DType::kF16);
   EXPECT_EQ(read_text(output / "2_Dense/config.json"), read_text(model / "2_Dense/config.json"));
   EXPECT_TRUE(fs::is_directory(output / "3_Normalize") || !fs::exists(model / "3_Normalize"));
+}
+
+TEST_F(Convert, AnInt8FolderGivesTheBitsOfInt8) {
+  for (const bool sentence : {false, true}) {
+    const fs::path model = folder / (sentence ? "sentence" : "plain");
+    check::write_tiny_bert(model, {.width = 12,
+                                   .layers = 2,
+                                   .inner_width = 18,
+                                   .architecture = sentence ? "BertModel" : "BertForMaskedLM",
+                                   .dtype = sentence ? DType::kBF16 : DType::kF32,
+                                   .sentence = sentence,
+                                   .dense_width = sentence ? 4 : 0});
+    run(model, {.dtype = DType::kI8, .max_shard_bytes = 2000, .force = true});
+    const LoadedModel narrow = load_model(at(output)), wide = load_model(at(model), Compute::kInt8);
+    EXPECT_TRUE(narrow.unused.empty());
+    NamedTensors inputs;
+    inputs.emplace("input_ids",
+                   Tensor::of<std::int64_t>({2, 3}, std::vector<std::int64_t>{2, 7, 3, 2, 9, 8}));
+    for (const auto& [name, value] : forward(*wide.model, inputs))
+      EXPECT_EQ(check::same_bits(forward(*narrow.model, inputs).at(name), value), "") << name;
+
+    const NamedTensors stored = tensors_in(output);
+    std::int64_t bytes = 0;
+    for (const auto& [name, tensor] : stored) {
+      bytes += tensor.dtype() == DType::kI8;
+      if (tensor.dtype() != DType::kI8) continue;
+      ASSERT_TRUE(stored.contains(name + "_scale")) << name;
+      EXPECT_EQ(stored.at(name + "_scale").shape(), (Shape{tensor.dim(0), 1})) << name;
+    }
+    EXPECT_EQ(bytes, 12) << "query, key, value, two outputs and the inner product of two layers";
+    const Json config = read_json(output / "config.json");
+    EXPECT_EQ(config["quantization_config"]["config_groups"]["group_0"]["targets"].size(), 12u);
+    EXPECT_FALSE(config.contains("dtype")) << "what is not quantised is as it was";
+    if (sentence) expect_same(tensors_in(output, "2_Dense"), tensors_in(model, "2_Dense"));
+    expect_error(Errc::kUnsupported, "not int8 already",
+                 [&] { convert(at(output), {.output = folder / "again", .dtype = DType::kI8}); });
+  }
+}
+
+TEST_F(Convert, WhatInt8CannotExpressIsRefused) {
+  NamedTensors tensors = check::tiny_bert_tensors();
+  const std::string name = "encoder.layer.0.output.dense.weight";
+  ASSERT_TRUE(tensors.contains(name));
+  tensors[name] = tensors.at(name).clone();
+  tensors.at(name).mutable_row<float>(3)[1] = std::numeric_limits<float>::infinity();
+  const fs::path model = with_bin(check::torch_file_of(tensors), check::tiny_bert_config());
+  expect_error(Errc::kData, name + "': its row 3 holds", [&] { run(model, {.dtype = DType::kI8}); });
+  expect_nothing_left();
+  expect_error(Errc::kUnsupported, "zebra", [&] {
+    run(with_bin(check::torch_file_of(tensors), R"({"model_type":"zebra"})"), {.dtype = DType::kI8});
+  });
 }
 
 TEST_F(Convert, NothingThatIsThereIsLostByAccident) {

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "kernels/convert.h"
-
+#include "kernels/narrow/narrow.h"
 namespace lyceum {
 namespace {
 
@@ -46,7 +46,7 @@ void cast_piece(const std::byte* from, DType type, std::int64_t count, DType to,
 }
 
 void write_cast(const TensorPlan& plan, const Tensor& value, SafetensorsWriter& file) {
-  const TensorInfo& stored = plan.stored.front();
+  const TensorInfo& stored = plan.stored;
   const std::int64_t in = dtype_bits(value.dtype()) / 8, out = dtype_bits(stored.dtype) / 8;
   std::vector<std::byte> piece(static_cast<std::size_t>(std::min(kPiece, value.elements()) * out));
   for (std::int64_t begin = 0; begin < value.elements(); begin += kPiece) {
@@ -66,19 +66,47 @@ void write_cast(const TensorPlan& plan, const Tensor& value, SafetensorsWriter& 
   }
 }
 
-}  // namespace
-
-std::uint64_t TensorPlan::bytes() const {
-  std::uint64_t sum = 0;
-  for (const TensorInfo& tensor : stored) sum += tensor.bytes();
-  return sum;
+void write_quantized(const TensorPlan& plan, const Tensor& value, SafetensorsWriter& file) {
+  const std::int64_t rows = value.dim(0), columns = value.dim(1);
+  const std::int64_t row_bytes = columns * dtype_bits(value.dtype()) / 8;
+  std::vector<float> row(static_cast<std::size_t>(columns));
+  std::vector<std::int8_t> bytes(row.size());
+  for (std::int64_t d = 0; d < rows; ++d) {
+    check_interrupt();
+    const std::byte* from = value.raw() + d * row_bytes;
+    for (std::int64_t c = 0; c < columns; ++c)
+      row[static_cast<std::size_t>(c)] = static_cast<float>(value_at(from, value.dtype(), c));
+    const float scale = kernels::quantize_row(row.data(), columns, bytes.data());
+    if (!std::isfinite(scale))
+      fail(Errc::kData, "tensor '{}': its row {} holds a value that is not finite, which int8 cannot express",
+           plan.source, d);
+    if (plan.treatment == Treatment::kScales) {
+      file.write(&scale, sizeof(scale));
+    } else {
+      file.write(bytes.data(), bytes.size());
+    }
+  }
 }
+
+}  // namespace
 
 TensorPlan plan_tensor(const TensorInfo& tensor, const std::string& name, std::optional<DType> dtype) {
   const bool casts = dtype && is_floating(tensor.dtype) && tensor.dtype != *dtype;
   return {.source = tensor.name,
           .treatment = casts ? Treatment::kCast : Treatment::kKeep,
-          .stored = {{.name = name, .dtype = casts ? *dtype : tensor.dtype, .shape = tensor.shape}}};
+          .stored = {.name = name, .dtype = casts ? *dtype : tensor.dtype, .shape = tensor.shape}};
+}
+
+std::vector<TensorPlan> plan_quantized(const TensorInfo& tensor, const std::string& name) {
+  if (!is_floating(tensor.dtype) || tensor.shape.dims() != 2)
+    fail(Errc::kUnsupported, "tensor '{}': found {} {}, expected a floating-point matrix to quantise",
+         tensor.name, dtype_name(tensor.dtype), tensor.shape.text());
+  return {{.source = tensor.name,
+           .treatment = Treatment::kScales,
+           .stored = {.name = name + "_scale", .dtype = DType::kF32, .shape = {tensor.shape[0], 1}}},
+          {.source = tensor.name,
+           .treatment = Treatment::kBytes,
+           .stored = {.name = name, .dtype = DType::kI8, .shape = tensor.shape}}};
 }
 
 void write_planned(const TensorPlan& plan, const Tensor& value, SafetensorsWriter& file) {
@@ -87,6 +115,9 @@ void write_planned(const TensorPlan& plan, const Tensor& value, SafetensorsWrite
       return file.write(value.raw(), value.bytes());
     case Treatment::kCast:
       return write_cast(plan, value, file);
+    case Treatment::kScales:
+    case Treatment::kBytes:
+      return write_quantized(plan, value, file);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/parallel.h"
+#include "ops/pooling/pooling.h"
 #include "tasks/common/task_model.h"
 #include "tasks/common/text_batches.h"
 #include "text/unicode/unicode.h"
@@ -55,7 +56,7 @@ std::shared_ptr<const Embedder> Embedder::load(const std::string& model, const E
 
 std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const EmbedderOptions& options) {
   std::shared_ptr<Embedder> e(new Embedder);
-  SentenceModel all = load_sentence_model(folder, options.compute);
+  SentenceModel all = load_sentence_model(folder, options.compute, options.pooling);
   const ModelFolder& body = all.folder;
   e->pipeline_ = std::move(all.pipeline);
   e->model_ = std::move(all.loaded.model);
@@ -88,6 +89,14 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
     e->prompt_ = it->second;
     e->own_prompt_ = !options.prompt_name.empty();
   }
+  const std::int64_t whole = e->head_->width();
+  if (options.truncate_dim > whole)
+    fail(Errc::kUsage, "truncate_dim: found {}, expected at most the {} values of this model's vectors",
+         options.truncate_dim, whole);
+  const std::int64_t kept = options.truncate_dim > 0 ? options.truncate_dim : e->pipeline_.truncate_dim;
+  e->width_ = kept > 0 ? std::min(kept, whole) : whole;
+  e->normalizes_ = options.normalize;
+  e->own_pooling_ = !options.pooling.empty();
   e->compute_ = options.compute;
   e->folder_ = folder;
   e->body_ = body;
@@ -98,8 +107,10 @@ std::string Embedder::identity() const {
   std::call_once(identified_, [&] {
     Digest digest;
     const Checkpoint checkpoint = Checkpoint::open(*body_);
+    bool is_quantized = false;  // then f32 is not what the files ask for
     for (const std::string& name : checkpoint.names()) {
       const Tensor* t = checkpoint.find(name);
+      is_quantized = is_quantized || t->dtype() == DType::kI8;
       digest.add(name);
       digest.add(t->raw(), t->bytes());
     }
@@ -115,7 +126,12 @@ std::string Embedder::identity() const {
     digest.add(prompt_);
     digest.add(own_prompt_ ? "own prompt" : "");
     identity_ = fmt::format("{:016x}-{}", digest.value(), max_tokens_);
-    if (compute_ && *compute_ != Compute::kF32) identity_ += fmt::format("-{}", compute_name(*compute_));
+    if (own_pooling_)
+      for (const std::string& mode : pipeline_.modules.front().modes) identity_ += "-" + mode;
+    if (width_ != head_->width()) identity_ += fmt::format("-{}d", width_);
+    if (normalizes_) identity_ += "-unit";
+    if (compute_ && (*compute_ != Compute::kF32 || is_quantized))
+      identity_ += fmt::format("-{}", compute_name(*compute_));
   });
   return identity_;
 }
@@ -138,15 +154,45 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role) const
 Tensor Embedder::encode(std::span<const std::string> texts, TextRole role,
                         std::vector<std::uint8_t>* truncated) const {
   const std::string& prompt = prompt_for(role);
-  const auto count = static_cast<std::int64_t>(texts.size());
-  const EncodeOptions options{.max_tokens = max_tokens_};
   std::int64_t prompt_tokens = 0;  // at the front, without the final special token
   if (!prompt.empty())
     prompt_tokens = std::max<std::int64_t>(
-        0, static_cast<std::int64_t>(tokenizer_->encode(prompt, options).ids.size()) - 1);
+        0, static_cast<std::int64_t>(tokenizer_->encode(prompt, {.max_tokens = max_tokens_}).ids.size()) - 1);
+  const std::vector<Encoding> encodings = tokenize(texts, prompt);
+  if (truncated != nullptr) {
+    truncated->clear();
+    for (const Encoding& e : encodings) truncated->push_back(e.truncated);
+  }
 
+  Tensor out = Tensor::empty({static_cast<std::int64_t>(texts.size()), width_});
+  run_batches(*model_, encodings, [&](const Tensor& hidden, const PackedTokens& batch, std::size_t first) {
+    const std::vector<std::int64_t> prompts(static_cast<std::size_t>(batch.layout.sequences()),
+                                            prompt_tokens);
+    Tensor vectors = (*head_)(hidden, batch.layout, prompts).columns(0, width_);
+    if (normalizes_) vectors = normalize(vectors);
+    for (std::int64_t r = 0; r < vectors.rows(); ++r)
+      std::copy_n(vectors.row<float>(r), width_,
+                  out.mutable_row<float>(static_cast<std::int64_t>(first) + r));
+  });
+  return out;
+}
+
+TokenVectors Embedder::encode_tokens(std::span<const std::string> texts, TextRole role) const {
+  TokenVectors out{.first = {0}, .encodings = tokenize(texts, prompt_for(role))};
+  for (const Encoding& e : out.encodings)
+    out.first.push_back(out.first.back() + static_cast<std::int64_t>(e.ids.size()));
+  out.vectors = Tensor::empty({out.first.back(), model_->width()});
+  run_batches(*model_, out.encodings, [&](const Tensor& hidden, const PackedTokens&, std::size_t first) {
+    const Tensor vectors = normalizes_ ? normalize(hidden) : hidden;
+    std::copy_n(vectors.data<float>(), vectors.elements(), out.vectors.mutable_row<float>(out.first[first]));
+  });
+  return out;
+}
+
+std::vector<Encoding> Embedder::tokenize(std::span<const std::string> texts,
+                                         const std::string& prompt) const {
   std::vector<Encoding> encodings(texts.size());
-  parallel_for(count, 16, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(static_cast<std::int64_t>(texts.size()), 16, [&](std::int64_t begin, std::int64_t end) {
     std::string changed;
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       std::string_view text = texts[i];
@@ -155,23 +201,10 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role,
         if (pipeline_.do_lower_case) changed = unicode::lower(changed);
         text = changed;
       }
-      encodings[i] = tokenizer_->encode(text, options);
+      encodings[i] = tokenizer_->encode(text, {.max_tokens = max_tokens_});
     }
   });
-  if (truncated != nullptr) {
-    truncated->clear();
-    for (const Encoding& e : encodings) truncated->push_back(e.truncated);
-  }
-
-  Tensor out = Tensor::empty({count, width()});
-  float* to = out.mutable_data<float>();
-  run_batches(*model_, encodings, [&](const Tensor& hidden, const PackedTokens& batch, std::size_t first) {
-    const std::vector<std::int64_t> prompts(static_cast<std::size_t>(batch.layout.sequences()),
-                                            prompt_tokens);
-    const Tensor vectors = (*head_)(hidden, batch.layout, prompts);
-    std::copy_n(vectors.data<float>(), vectors.elements(), to + static_cast<std::int64_t>(first) * width());
-  });
-  return out;
+  return encodings;
 }
 
 }  // namespace lyceum

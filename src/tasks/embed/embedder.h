@@ -16,7 +16,17 @@ struct EmbedderOptions {
   std::string prompt_name;            // one of the model's prompts; empty: its default
   std::optional<std::string> prompt;  // a text of one's own instead
   std::int64_t max_tokens = 0;        // 0: what the model says
+  std::vector<std::string> pooling;   // modes, as set_pooling; empty: the model's own
+  std::int64_t truncate_dim = 0;      // keep so many values of a vector (Matryoshka); 0: what the model says
+  bool normalize = false;             // to length 1 afterwards, whatever the model's modules do
   std::optional<Compute> compute;     // not given: as the files are
+};
+
+// A vector for each token: rows first[i] to first[i + 1] of `vectors` belong to text i.
+struct TokenVectors {
+  Tensor vectors;                   // [tokens, width of the body], f32
+  std::vector<std::int64_t> first;  // [texts + 1]
+  std::vector<Encoding> encodings;  // [texts]
 };
 
 class Embedder final : public TextEncoder {
@@ -25,10 +35,12 @@ class Embedder final : public TextEncoder {
   static std::shared_ptr<const Embedder> load(const std::string& model, const EmbedderOptions& options = {});
   static std::shared_ptr<const Embedder> load(const ModelFolder& folder, const EmbedderOptions& options = {});
 
-  std::int64_t width() const override { return head_->width(); }
+  std::int64_t width() const override { return width_; }
   std::int64_t max_tokens() const override { return max_tokens_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
-  bool is_normalized() const override { return head_->is_normalized(); }
+  bool is_normalized() const override {
+    return normalizes_ || (head_->is_normalized() && width_ == head_->width());
+  }
   // Of the content: weights, tokenizer, modules, prompt and length, wherever the folder lies. Reads the
   // weights the first time.
   std::string identity() const override;
@@ -37,6 +49,10 @@ class Embedder final : public TextEncoder {
   // The same, telling which texts were cut (truncated may be null).
   Tensor encode(std::span<const std::string> texts, TextRole role,
                 std::vector<std::uint8_t>* truncated) const;
+  // The body's last layer, for late interaction (Khattab and Zaharia 2020, section 3): every token of a text,
+  // special ones and a prompt's too, of length 1 when the options ask for it; no pooling, no other module. R:
+  // SentenceTransformer.encode(output_value="token_embeddings").
+  TokenVectors encode_tokens(std::span<const std::string> texts, TextRole role = TextRole::kPlain) const;
 
   // Tensors of the files that the model does not need.
   const std::vector<std::string>& unused() const { return unused_; }
@@ -47,11 +63,13 @@ class Embedder final : public TextEncoder {
  private:
   Embedder() = default;
   const std::string& prompt_for(TextRole role) const;
+  std::vector<Encoding> tokenize(std::span<const std::string> texts, const std::string& prompt) const;
   std::unique_ptr<Model> model_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   SentencePipeline pipeline_;
   std::unique_ptr<SentenceHead> head_;
-  std::int64_t max_tokens_ = 0;
+  std::int64_t max_tokens_ = 0, width_ = 0;
+  bool normalizes_ = false, own_pooling_ = false;
   std::optional<Compute> compute_;
   std::optional<ModelFolder> folder_, body_;
   std::vector<std::string> unused_;

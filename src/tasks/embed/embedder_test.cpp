@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "base/json.h"
 #include "base/parallel.h"
+#include "check/expect_error.h"
 #include "check/gradcheck.h"
 
 namespace lyceum {
@@ -51,6 +53,61 @@ TEST(Embedder, RolesChooseTheModelsPromptsAndAnOwnPromptStandsOverThem) {
   expect_close(embedder->encode(texts(), TextRole::kDocument), expected()["document"]);
   expect_close(load({.prompt_name = "query"})->encode(texts(), TextRole::kDocument), expected()["query"]);
   EXPECT_THROW(load({.prompt_name = "nonsense"}), Error);
+}
+
+TEST(Embedder, VectorsAreCutNormalisedAndPooledAsTheLibraryDoes) {
+  const auto cut = load({.truncate_dim = 3}), unit = load({.truncate_dim = 3, .normalize = true});
+  EXPECT_EQ(cut->width(), 3);
+  EXPECT_FALSE(cut->is_normalized());
+  EXPECT_TRUE(unit->is_normalized());
+  expect_close(cut->encode(texts()), expected()["cut"]);
+  expect_close(unit->encode(texts()), expected()["cut_and_normalized"]);
+  const auto pooled = load({.pooling = {"max", "lasttoken"}});
+  expect_close(pooled->encode(texts()), expected()["pooled"]);
+  EXPECT_TRUE(load({.truncate_dim = 8})->is_normalized()) << "nothing is cut";
+
+  check::expect_error(Errc::kUsage, "truncate_dim: found 9, expected at most the 8",
+                      [] { load({.truncate_dim = 9}); });
+  check::expect_error(Errc::kUnsupported, "found 'median', expected cls",
+                      [] { load({.pooling = {"median"}}); });
+  check::expect_error(Errc::kUnsupported, "'cls' twice", [] { load({.pooling = {"cls", "cls"}}); });
+  check::expect_error(Errc::kData, "'in_features': found 24", [] { load({.pooling = {"mean"}}); });
+}
+
+TEST(Embedder, WhatChangesVectorsChangesTheIdentity) {
+  std::set<std::string> identities;
+  for (const EmbedderOptions& options : {EmbedderOptions{},
+                                         {.pooling = {"max", "lasttoken"}},
+                                         {.pooling = {"lasttoken", "max"}},
+                                         {.truncate_dim = 3},
+                                         {.truncate_dim = 4},
+                                         {.normalize = true},
+                                         {.max_tokens = 5},
+                                         {.prompt = "x "},
+                                         {.compute = Compute::kInt8},
+                                         {.compute = Compute::kBF16}})
+    EXPECT_TRUE(identities.insert(load(options)->identity()).second) << identities.size();
+  EXPECT_EQ(load({.compute = Compute::kF32})->identity(), load()->identity());
+}
+
+TEST(Embedder, TokensHaveTheVectorsOfTheLibrary) {
+  std::vector<std::string> some = texts();
+  some.resize(5);
+  const TokenVectors all = load()->encode_tokens(some);
+  ASSERT_EQ(all.first.size(), some.size() + 1);
+  EXPECT_EQ(all.first.back(), all.vectors.rows());
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    SCOPED_TRACE(some[i]);
+    EXPECT_EQ(all.encodings[i].ids.size(), static_cast<std::size_t>(all.first[i + 1] - all.first[i]));
+    expect_close(all.vectors.row_range(all.first[i], all.first[i + 1]), expected()["tokens"][i]);
+  }
+  const TokenVectors unit = load({.normalize = true})->encode_tokens(some);
+  for (std::int64_t r = 0; r < unit.vectors.rows(); ++r) {
+    double square = 0;
+    for (std::int64_t c = 0; c < unit.vectors.cols(); ++c)
+      square += std::pow(unit.vectors.row<float>(r)[c], 2);
+    EXPECT_NEAR(square, 1, 1e-6);
+  }
 }
 
 TEST(Embedder, LongTextsAreCutToMaxSeqLengthAndCounted) {

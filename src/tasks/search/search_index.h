@@ -1,4 +1,5 @@
-// A search index over files: one SQLite file holds the texts, their vectors and the truth.
+// A search index over files: one SQLite file holds the texts, their vectors and the truth; a structure for
+// approximate search may lie beside it.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "tasks/embed/text_encoder.h"
+#include "tasks/search/ann_build.h"
 #include "tasks/search/chunker.h"
 
 namespace lyceum {
@@ -37,6 +39,16 @@ struct UpdateStats {
 struct SearchOptions {
   std::int64_t top = 10;
   bool hybrid = false;  // join with BM25 by reciprocal ranks (Cormack et al. 2009, k = 60)
+  bool exact = false;   // look at every vector, whatever the index has for approximate search
+  // How many passages an approximate search looks at closely: more is slower and misses less. As many as
+  // there are passages is the exact search.
+  std::int64_t effort = 200;
+};
+
+// How the answers were found.
+struct SearchReport {
+  bool approximate = false;
+  std::string trouble;  // why the index's approximate search was not used, where it has one
 };
 
 struct SearchHit {
@@ -66,13 +78,23 @@ class SearchIndex {
   // Deletes files at or under these paths; returns how many.
   std::int64_t remove(std::span<const std::filesystem::path> paths);
 
-  // Best first; equal scores in the order of the chunks. Exact: every vector is looked at. Sees one committed
-  // state of the file, the newest, also while another process writes. Safe from several threads.
+  // Best first; equal scores in the order of the chunks. Exact, every vector is looked at, unless the index
+  // has an approximate structure that is up to date: then some of the best may be missing, and those that are
+  // there have the exact search's scores and order. Sees one committed state of the file, the newest, also
+  // while another process writes. Safe from several threads.
   std::vector<SearchHit> search(const std::string& query, const TextEncoder& encoder,
-                                const SearchOptions& options = {}) const;
+                                const SearchOptions& options = {}, SearchReport* report = nullptr) const;
 
-  // Reads everything: the database's own checks, the word index against the texts, every vector. Throws
-  // Errc::kFormat.
+  // Approximate search: what the index should have beside it (kNone: nothing), and bringing that up to date
+  // with the passages. An update of the index does not do so by itself. For the writer; see ann_build.h.
+  AnnSettings approximate() const;
+  void set_approximate(const AnnSettings& settings);
+  AnnBuilt build_approximate(
+      const TextEncoder& encoder,
+      const std::function<void(std::int64_t done, std::int64_t all)>& progress = {}) const;
+
+  // Reads everything: the database's own checks, the word index against the texts, every vector and their
+  // sum, and the approximate structure if there is one that is up to date. Throws Errc::kFormat.
   void verify() const;
 
   std::int64_t files() const;
@@ -80,10 +102,9 @@ class SearchIndex {
   std::string model() const;  // what the person called it when the index was made
   void set_model(const std::string& name);
   std::string identity() const;
+  std::string dtype() const;  // of the model's products: "f32", "bf16", "int8"; empty: as its files are
 
  private:
-  void update(std::span<const std::filesystem::path> roots, const TextEncoder& encoder,
-              const UpdateOptions& options, UpdateStats& stats, IndexProgress& progress);
   struct Impl;
   explicit SearchIndex(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

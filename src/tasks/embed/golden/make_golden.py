@@ -38,6 +38,12 @@ TEXTS = ["The cat sat on the mat.", "A dog ran in the park!", "", "unwanted", "t
 expected = {"texts": TEXTS, "max_seq_length": model.max_seq_length,
             "truncated": [len(ids) > model.max_seq_length for ids in model.tokenizer(TEXTS, truncation=False)["input_ids"]]}
 for name in ("plain", "query", "document"): expected[name] = [[float(f"{x:.9g}") for x in row] for row in model.encode(TEXTS, prompt_name=name).tolist()]
+rounded = lambda rows: [[float(f"{x:.9g}") for x in row] for row in rows.tolist()]
+expected["cut"] = rounded(model.encode(TEXTS, truncate_dim=3))
+expected["cut_and_normalized"] = rounded(model.encode(TEXTS, truncate_dim=3, normalize_embeddings=True))
+expected["tokens"] = [rounded(rows) for rows in model.encode(TEXTS[:5], output_value="token_embeddings")]
+model[1] = Pooling(12, pooling_mode=("max", "lasttoken"), include_prompt=False)
+expected["pooled"] = rounded(model.encode(TEXTS))
 json.dump(expected, open(HERE + "/expected.json", "w"))
 open(os.path.join(HERE, "MADE_WITH.txt"), "w").write(f"make_golden.py: torch {torch.__version__.split('+')[0]}, transformers {tf.__version__}, sentence-transformers {st.__version__}; seed 12\n")
 print(expected["max_seq_length"], sum(expected["truncated"]))
