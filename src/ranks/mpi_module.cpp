@@ -1,4 +1,7 @@
 // RankTransport over MPI: the one file that knows MPI, built as lyceum_mpi.so.
+// MPI's C functions alone: its old C++ classes are a library more
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 
 #include <climits>
@@ -78,8 +81,16 @@ class MpiTransport final : public RankTransport {
 extern "C" __attribute__((visibility("default"))) lyceum::RankTransport* lyceum_mpi_connect(
     const char* version, const char** problem) {
   if (std::strcmp(version, LYCEUM_VERSION) != 0) {
-    *problem = "it was built with Lyceum " LYCEUM_VERSION;
+    *problem = "was built with Lyceum " LYCEUM_VERSION;
     return nullptr;
   }
   return new lyceum::MpiTransport;
+}
+
+extern "C" __attribute__((visibility("default"))) const char* lyceum_mpi_library() {
+  static char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  if (char* const more = std::strchr(text, ',')) *more = '\0';  // who packaged it, and when
+  return text;
 }

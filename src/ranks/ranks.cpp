@@ -1,20 +1,17 @@
 #include "ranks/ranks.h"
 
-#include <dlfcn.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/module.h"
 #include "ranks/message.h"
 
 namespace lyceum {
 namespace {
-
-namespace fs = std::filesystem;
 
 enum Tag : int { kJobTag = 1, kResultTag, kCollectiveTag, kErrorTag, kEndTag, kByeTag };
 
@@ -32,18 +29,13 @@ std::string host_name() {
   return name;
 }
 
-// Beside the program in a build tree, in the library folder of an installed one.
-std::vector<fs::path> module_places() {
-  std::error_code error;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  return {folder / "lyceum_mpi.so", (folder / LYCEUM_MODULE_FOLDER / "lyceum_mpi.so").lexically_normal()};
-}
-
 [[noreturn]] void fail_without_module(const Launch& launch, const std::string& why) {
   fail(Errc::kUnsupported,
-       "found {} started by a launcher such as mpirun, expected one: {}. Fix: install the package lyceum-mpi "
-       "(or "
-       "build with Open MPI and -DLYCEUM_MPI=ON), or start one process without the launcher.",
+       "found {} started by a launcher such as mpirun, expected one: the part of this program that speaks "
+       "MPI is "
+       "not there ({}). Fix: install the package lyceum-mpi, or build with Debian's libopenmpi-dev; or start "
+       "one "
+       "process without the launcher.",
        launch.is_size_unknown ? "several processes" : fmt::format("{} processes", launch.size), why);
 }
 
@@ -60,31 +52,26 @@ Ranks::~Ranks() = default;
 
 Ranks Ranks::connect(const Launch& launch) {
   if (launch.is_alone()) return {};
-  std::string places;
-  for (const fs::path& place : module_places()) {
-    std::error_code error;
-    if (!fs::exists(place, error)) {
-      places += (places.empty() ? "" : " nor ") + place.string();
-      continue;
-    }
-    // global: Open MPI loads parts of its own, which look for its symbols among those of the whole process
-    void* module = ::dlopen(place.c_str(), RTLD_NOW | RTLD_GLOBAL);
-    if (module == nullptr) fail_without_module(launch, ::dlerror());
-    const auto connect_function = reinterpret_cast<ConnectFunction*>(::dlsym(module, kConnectFunction));
-    const char* problem = "it has no function to connect with";
-    RankTransport* transport =
-        connect_function == nullptr ? nullptr : connect_function(LYCEUM_VERSION, &problem);
-    if (transport == nullptr) fail_without_module(launch, place.string() + ": " + problem);
-    Ranks ranks{std::unique_ptr<RankTransport>(transport)};
-    if (!launch.is_size_unknown && (ranks.size() != launch.size || ranks.rank() != launch.rank))
-      fail(Errc::kUnsupported,
-           "the launcher speaks of process {} of {}, MPI of {} of {}: they do not belong together. Fix: "
-           "start it "
-           "with the mpirun of Open MPI.",
-           launch.rank, launch.size, ranks.rank(), ranks.size());
-    return ranks;
-  }
-  fail_without_module(launch, fmt::format("this installation has no MPI, found neither {}", places));
+  std::string trouble;
+  void* const entry = load_module(LYCEUM_MPI_MODULE, kConnectFunction, ModuleSymbols::kGlobal, trouble);
+  if (entry == nullptr) fail_without_module(launch, trouble);
+  const char* problem = nullptr;
+  RankTransport* transport = reinterpret_cast<ConnectFunction*>(entry)(LYCEUM_VERSION, &problem);
+  if (transport == nullptr) fail_without_module(launch, fmt::format("{} {}", LYCEUM_MPI_MODULE, problem));
+  Ranks ranks{std::unique_ptr<RankTransport>(transport)};
+  if (!launch.is_size_unknown && (ranks.size() != launch.size || ranks.rank() != launch.rank))
+    fail(Errc::kUnsupported,
+         "the launcher speaks of process {} of {}, MPI of {} of {}: they do not belong together. Fix: start "
+         "it "
+         "with the mpirun of Open MPI.",
+         launch.rank, launch.size, ranks.rank(), ranks.size());
+  return ranks;
+}
+
+std::string mpi_library() {
+  std::string trouble;
+  void* const entry = load_module(LYCEUM_MPI_MODULE, kLibraryFunction, ModuleSymbols::kGlobal, trouble);
+  return entry == nullptr ? "none (" + trouble + ")" : reinterpret_cast<LibraryFunction*>(entry)();
 }
 
 int Ranks::rank() const { return transport_ ? transport_->rank() : 0; }

@@ -13,6 +13,9 @@
 
 namespace lyceum {
 
+// The MPI that connect() would meet, or "none" and why. Loads it.
+std::string mpi_library();
+
 class Ranks {
  public:
   Ranks() = default;  // one process: rank 0 of 1

@@ -25,5 +25,7 @@ class RankTransport {
 // What the module exports. Null, and a sentence in `problem`, when it was built with another version.
 inline constexpr const char* kConnectFunction = "lyceum_mpi_connect";
 using ConnectFunction = RankTransport*(const char* version, const char** problem);
+inline constexpr const char* kLibraryFunction = "lyceum_mpi_library";
+using LibraryFunction = const char*();  // what stands behind it: "Open MPI v4.1.4"
 
 }  // namespace lyceum
