@@ -59,7 +59,7 @@ void add_vector_options(Verb& verb, EmbedderOptions& options) {
       .range(2, 1 << 20);
 }
 
-void apply(const Common& common) {
+void configure(const Common& common) {
   set_thread_count(common.threads);
   set_log_level(common.verbose ? LogLevel::kDebug : LogLevel::kInfo);
   if (common.quiet) set_log_sink({});
@@ -143,6 +143,7 @@ LineReader::LineReader(const InputOptions& options, const Common& common)
     fail(Errc::kUsage, "found both texts and --input {}, expected one of them", file);
   if (file.empty() && texts_.empty())
     fail(Errc::kUsage, "found no text. Fix: give texts, --input FILE, or '-' for standard input");
+  for (const std::string& text : texts_) bytes_ += static_cast<std::int64_t>(text.size());
   from_stream_ = !file.empty();
   from_stdin_ = file == "-";
   name_ = from_stdin_ ? "standard input" : file.empty() ? "text" : file;
@@ -163,6 +164,7 @@ bool LineReader::read(std::string& line) {
   if (!from_stream_) {
     if (index_ == texts_.size()) return false;
     line = texts_[index_++];
+    bytes_read_ += static_cast<std::int64_t>(line.size());
     return true;
   }
   constexpr std::size_t kLongestLine = std::size_t{1} << 28;  // /dev/zero has no end of line
@@ -190,6 +192,10 @@ bool LineReader::read(std::string& line) {
 
 double LineReader::share() const {
   return bytes_ > 0 ? std::min(1.0, static_cast<double>(bytes_read_) / static_cast<double>(bytes_)) : -1;
+}
+
+std::int64_t LineReader::bytes_left() const {
+  return bytes_ > 0 ? std::max<std::int64_t>(0, bytes_ - bytes_read_) : -1;
 }
 
 std::string LineReader::where() const { return fmt::format("{}: line {}", name_, lines_); }

@@ -44,7 +44,10 @@ Option add_model(Verb& verb, const std::string& names, std::string& model, const
 void add_vector_options(Verb& verb, EmbedderOptions& options);
 // Its files; with --pull they are fetched where find() would fail.
 ModelFolder find_model(const std::string& model, const Common& common);
-// Threads, messages, number format. Called first by every verb.
+// Threads, messages, number format.
+void configure(const Common& common);
+// The same, called first by every verb; one whose work several processes can share calls apply_shared() of
+// processes.h instead. Throws Errc::kUsage for one of several processes.
 void apply(const Common& common);
 // What --dtype says; none: as the files are.
 std::optional<Compute> compute_of(const Common& common);
@@ -89,6 +92,7 @@ class LineReader {
   void report() const;
   // How much of the input is read, in bytes: from 0 to 1, negative when its size is unknown.
   double share() const;
+  std::int64_t bytes_left() const;  // of the input; -1: unknown
 
  private:
   bool read(std::string& line);

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "apps/lyceum/app.h"
+#include "apps/lyceum/processes.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -30,24 +31,14 @@ void on_signal(int) {
   lyceum::request_interrupt();
 }
 
-int complain(const char* message, int status) {
+int complain(lyceum::Errc code, const char* message) {
   std::fflush(stdout);
-  std::fprintf(stderr, "lyceum: %s\n", message);
-  return status;
+  if (!lyceum::app::is_left_to_first(code, message)) std::fprintf(stderr, "lyceum: %s\n", message);
+  return exit_status(code);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  struct sigaction action {
-  };  // not std::signal: a read that waits for the terminal must end, and std::signal starts it again
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  std::signal(SIGPIPE, SIG_DFL);
-  lyceum::set_log_sink([](lyceum::LogLevel, std::string_view line) {
-    std::fprintf(stderr, "lyceum: %.*s\n", static_cast<int>(line.size()), line.data());
-  });
+// The exit status.
+int run(int argc, char** argv) {
   CLI::App app{"A reading list of language-model papers, executable on an ordinary CPU."};
   app.name("lyceum");
   app.set_version_flag("--version", "lyceum " LYCEUM_VERSION);
@@ -74,13 +65,31 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     flush_output();
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    const bool is_help = error.get_exit_code() == 0;
+    if (!lyceum::app::is_left_to_first(lyceum::Errc::kUsage, error.what())) app.exit(error);
+    return is_help ? 0 : 2;
   } catch (const lyceum::Error& error) {
-    return complain(error.what(), exit_status(error.code()));
+    return complain(error.code(), error.what());
   } catch (const std::bad_alloc&) {
-    return complain("there is not enough memory. Fix: a smaller batch or model.", 1);
+    return complain(lyceum::Errc::kLimit, "there is not enough memory. Fix: a smaller batch or model.");
   } catch (const std::exception& error) {
-    return complain(error.what(), 1);
+    return complain(lyceum::Errc::kInternal, error.what());
   }
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  struct sigaction action {
+  };  // not std::signal: a read that waits for the terminal must end, and std::signal starts it again
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_DFL);
+  lyceum::set_log_sink([](lyceum::LogLevel, std::string_view line) {
+    std::fprintf(stderr, "lyceum: %.*s\n", static_cast<int>(line.size()), line.data());
+  });
+  lyceum::app::remember_command_line(argc, argv);
+  return lyceum::app::part(run(argc, argv));
 }

@@ -26,29 +26,6 @@ std::atomic<int> g_threads{0};
 thread_local bool t_inside = false;
 thread_local int t_threads = 0;  // this thread's own choice
 
-// CPU bandwidth of the cgroup (v2 file, then v1), in whole processors, rounded up; 0 where there is no limit.
-int cgroup_quota() {
-  const auto divide = [](double quota, double period) {
-    return quota > 0 && period > 0 ? std::max(1, static_cast<int>(quota / period + 0.999)) : 0;
-  };
-  if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
-    double quota = 0, period = 0;
-    const int read = std::fscanf(file, "%lf %lf", &quota, &period);  // "max 100000" reads as 0 fields
-    std::fclose(file);
-    return read == 2 ? divide(quota, period) : 0;
-  }
-  const auto number = [](const char* path) {
-    double value = 0;
-    if (std::FILE* file = std::fopen(path, "r")) {
-      if (std::fscanf(file, "%lf", &value) != 1) value = 0;
-      std::fclose(file);
-    }
-    return value;
-  };
-  return divide(number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-                number("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
-}
-
 #ifdef LYCEUM_STD_THREADS
 // The sanitizer builds' back end: they do not know libgomp's barriers. Threads sleep between calls.
 class Pool {
@@ -120,12 +97,34 @@ void check_count(int threads) {
 
 }  // namespace
 
+int cgroup_processors() {
+  const auto divide = [](double quota, double period) {
+    return quota > 0 && period > 0 ? std::max(1, static_cast<int>(quota / period + 0.999)) : 0;
+  };
+  if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    double quota = 0, period = 0;
+    const int read = std::fscanf(file, "%lf %lf", &quota, &period);  // "max 100000" reads as 0 fields
+    std::fclose(file);
+    return read == 2 ? divide(quota, period) : 0;
+  }
+  const auto number = [](const char* path) {
+    double value = 0;
+    if (std::FILE* file = std::fopen(path, "r")) {
+      if (std::fscanf(file, "%lf", &value) != 1) value = 0;
+      std::fclose(file);
+    }
+    return value;
+  };
+  return divide(number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+                number("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
+}
+
 int available_threads() {
   static const int count = [] {
     cpu_set_t set;
     int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
     if (cpus <= 0) cpus = static_cast<int>(std::thread::hardware_concurrency());
-    const int quota = cgroup_quota();
+    const int quota = cgroup_processors();
     return std::clamp(quota > 0 ? std::min(cpus, quota) : cpus, 1, 1024);
   }();
   return count;

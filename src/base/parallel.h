@@ -10,6 +10,8 @@ namespace lyceum {
 
 // What the affinity mask and the cgroup quota allow, at least 1.
 int available_threads();
+// CPU bandwidth of the cgroup (v2 file, then v1), in whole processors, rounded up; 0 where there is no limit.
+int cgroup_processors();
 
 // Threads that parallel_* may use. 0 restores available_threads(). Throws Errc::kUsage below 0 or above 1024.
 void set_thread_count(int threads);

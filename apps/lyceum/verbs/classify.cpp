@@ -3,8 +3,30 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/lyceum/app.h"
-#include "apps/lyceum/blocks.h"
+#include "apps/lyceum/processes.h"
 #include "base/error.h"
+
+namespace lyceum {
+
+// As messages between processes.
+void pack(Packer& p, const LabelScore& label) {
+  pack(p, label.label);
+  pack(p, label.score);
+}
+void unpack(Unpacker& u, LabelScore& label) {
+  unpack(u, label.label);
+  unpack(u, label.score);
+}
+void pack(Packer& p, const Classification& c) {
+  pack(p, c.labels);
+  pack(p, c.truncated);
+}
+void unpack(Unpacker& u, Classification& c) {
+  unpack(u, c.labels);
+  unpack(u, c.truncated);
+}
+
+}  // namespace lyceum
 
 namespace lyceum::app {
 namespace {
@@ -46,10 +68,14 @@ void check(const Options& o) {
 }
 
 void run(const Options& o, const Common& common) {
-  apply(common);
+  Ranks& ranks = apply_shared(common);
   check(o);
-  LineReader reader(o.input, common);
-  const auto task = ClassifyTask::load(find_model(o.model, common), compute_of(common));
+  std::optional<LineReader> input;
+  if (ranks.is_root()) input.emplace(o.input, common);
+  LineReader* const reader = input ? &*input : nullptr;
+  const ModelFolder folder = find_model(ranks, o.model, common);
+  const auto task = ClassifyTask::load(folder, compute_of(common));
+  expect_same(ranks, "model", identity_of(ranks, folder));
   report_unused(task->inside().unused, common);
   ClassifyOptions options{.top = o.top};
   for (const auto& [name, function] : kFunctions)
@@ -67,19 +93,26 @@ void run(const Options& o, const Common& common) {
     print(c, text, common);
   };
   if (o.pairs) {
-    in_blocks<TextPair>("classify", reader, common, 0, [&](std::span<const TextPair> pairs) {
-      const auto results = task->classify(pairs, options);
-      for (std::size_t i = 0; i < pairs.size(); ++i)
-        show(results[i], pairs[i].first + " | " + pairs[i].second);
-    });
+    share_blocks<TextPair>(
+        ranks, "classify", reader, common, 0,
+        [&](std::span<const TextPair> pairs) { return task->classify(pairs, options); },
+        [&](std::span<const TextPair> pairs, const std::vector<Classification>& results) {
+          for (std::size_t i = 0; i < pairs.size(); ++i)
+            show(results[i], pairs[i].first + " | " + pairs[i].second);
+        });
   } else {
-    in_blocks<std::string>("classify", reader, common, 0, [&](std::span<const std::string> texts) {
-      const auto results =
-          o.zero_shot.labels.empty() ? task->classify(texts, options) : task->zero_shot(texts, zero_shot);
-      for (std::size_t i = 0; i < texts.size(); ++i) show(results[i], texts[i]);
-    });
+    share_blocks<std::string>(
+        ranks, "classify", reader, common, 0,
+        [&](std::span<const std::string> texts) {
+          return o.zero_shot.labels.empty() ? task->classify(texts, options)
+                                            : task->zero_shot(texts, zero_shot);
+        },
+        [&](std::span<const std::string> texts, const std::vector<Classification>& results) {
+          for (std::size_t i = 0; i < texts.size(); ++i) show(results[i], texts[i]);
+        });
   }
-  reader.report();
+  if (reader == nullptr) return;
+  reader->report();
   cuts.report(task->inside().max_tokens);
 }
 

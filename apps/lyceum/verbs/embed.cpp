@@ -3,6 +3,7 @@
 
 #include "apps/lyceum/app.h"
 #include "apps/lyceum/blocks.h"
+#include "apps/lyceum/processes.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "formats/npy.h"
@@ -35,21 +36,30 @@ void print_row(std::int64_t index, const std::string& text, std::span<const floa
 }
 
 // Embeds what `reader` still gives; `done` counts the texts, also when this ends early.
-void embed_all(LineReader& reader, const Embedder& embedder, NpyRowWriter* writer, const Common& common,
-               std::int64_t& done, CutTexts& cuts) {
-  std::vector<std::uint8_t> truncated;
-  in_blocks<std::string>("embed", reader, common, done, [&](std::span<const std::string> texts) {
-    const Tensor vectors = embedder.encode(texts, TextRole::kPlain, &truncated);
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      cuts.add(truncated[i] != 0, embedder.max_tokens());
-      const std::span<const float> row(vectors.row<float>(static_cast<std::int64_t>(i)),
-                                       static_cast<std::size_t>(embedder.width()));
-      if (writer == nullptr)
-        print_row(done + static_cast<std::int64_t>(i), texts[i], row, truncated[i] != 0, common);
-    }
-    if (writer != nullptr) writer->append(vectors.data<float>(), vectors.rows());
-    done += static_cast<std::int64_t>(texts.size());
-  });
+void embed_all(Ranks& ranks, LineReader* reader, const Embedder& embedder, NpyRowWriter* writer,
+               const Common& common, std::int64_t& done, CutTexts& cuts) {
+  using Rows = std::pair<std::vector<float>, std::vector<std::uint8_t>>;  // and which texts were cut
+  const auto encode = [&](std::span<const std::string> texts) {
+    Rows rows;
+    const Tensor vectors = embedder.encode(texts, TextRole::kPlain, &rows.second);
+    rows.first.assign(vectors.data<float>(), vectors.data<float>() + vectors.elements());
+    return rows;
+  };
+  const auto width = static_cast<std::size_t>(embedder.width());
+  share_blocks<std::string>(ranks, "embed", reader, common, done, encode,
+                            [&](std::span<const std::string> texts, const Rows& rows) {
+                              const auto& [values, truncated] = rows;
+                              for (std::size_t i = 0; i < texts.size(); ++i) {
+                                cuts.add(truncated[i] != 0, embedder.max_tokens());
+                                if (writer == nullptr)
+                                  print_row(done + static_cast<std::int64_t>(i), texts[i],
+                                            std::span(values).subspan(i * width, width), truncated[i] != 0,
+                                            common);
+                              }
+                              if (writer != nullptr)
+                                writer->append(values.data(), static_cast<std::int64_t>(texts.size()));
+                              done += static_cast<std::int64_t>(texts.size());
+                            });
 }
 
 // A vector for each token of each text: lines of JSON or for people, or rows of a file with the row each text
@@ -108,22 +118,28 @@ void embed_tokens(LineReader& reader, const Embedder& embedder, const std::strin
 }
 
 void run(const Options& o, const Common& common) {
-  apply(common);
+  Ranks& ranks = apply_shared(common);
   EmbedderOptions options = o.embedder;
   if (!o.prompt.empty()) options.prompt = o.prompt;
   options.compute = compute_of(common);
   if (o.resume && o.output.empty()) fail(Errc::kUsage, "--resume needs --output");
   if (o.tokens && (o.resume || options.truncate_dim > 0 || !options.pooling.empty()))
     fail(Errc::kUsage, "--tokens goes with none of --resume, --truncate-dim and --pooling");
-  LineReader reader(o.input, common);
-  const auto embedder = Embedder::load(find_model(o.model, common), options);
+  if (o.tokens && !ranks.is_alone())
+    fail(Errc::kUsage, "--tokens: found {} processes, expected one. Fix: without mpirun", ranks.size());
+  std::optional<LineReader> input;
+  if (ranks.is_root()) input.emplace(o.input, common);
+  const auto embedder = Embedder::load(find_model(ranks, o.model, common), options);
   report_unused(embedder->unused(), common);
+  std::int64_t done = 0;
+  CutTexts cuts = o.cuts;
+  if (!ranks.is_alone()) expect_same(ranks, "model", embedder->identity());
+  if (!input) return embed_all(ranks, nullptr, *embedder, nullptr, common, done, cuts);
+  LineReader& reader = *input;
   if (o.tokens) return embed_tokens(reader, *embedder, o.output, common, o.cuts);
   std::unique_ptr<NpyRowWriter> writer;
   if (!o.output.empty())
     writer = std::make_unique<NpyRowWriter>(o.output, embedder->width(), o.resume, embedder->identity());
-  std::int64_t done = 0;
-  CutTexts cuts = o.cuts;
   if (writer != nullptr && writer->rows() > 0) {
     std::string line;
     for (; done < writer->rows(); ++done)
@@ -135,7 +151,7 @@ void run(const Options& o, const Common& common) {
     log(LogLevel::kInfo, "{}: going on after {} rows", o.output, done);
   }
   try {
-    embed_all(reader, *embedder, writer.get(), common, done, cuts);
+    embed_all(ranks, &reader, *embedder, writer.get(), common, done, cuts);
   } catch (const Error& error) {
     if (error.code() != Errc::kInterrupted) throw;
     if (writer == nullptr)

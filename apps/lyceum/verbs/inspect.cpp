@@ -13,6 +13,7 @@
 #include "kernels/isa.h"
 #include "kernels/narrow/narrow.h"
 #include "nn/sentence_model.h"
+#include "ranks/ranks.h"
 #include "tasks/pull/http.h"
 #include "tasks/search/ann_engine.h"
 #include "text/tokenizer.h"
@@ -130,10 +131,11 @@ void doctor(const Common& common) {
   for (const Isa isa : available_isas()) isas += (isas.empty() ? "" : ", ") + std::string(isa_name(isa));
   for (const Family& f : families()) built += (built.empty() ? "" : ", ") + f.name;
   const std::string libraries = fmt::format(
-      "SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}, hub: {}, approximate search: {}",
+      "SQLite {}, Highway {}, fmt {}, nlohmann-json {}.{}.{}, CLI11 {}, hub: {}, approximate search: {}, "
+      "MPI: {}",
       sqlite3_libversion(), LYCEUM_HIGHWAY_VERSION, FMT_VERSION, NLOHMANN_JSON_VERSION_MAJOR,
       NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, CLI11_VERSION, http_library(),
-      ann_engine_name());
+      ann_engine_name(), mpi_library());
   const nlohmann::ordered_json info{
       {"version", LYCEUM_VERSION},
       {"processor", processor_name()},

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/lyceum/app.h"
-#include "apps/lyceum/blocks.h"
+#include "apps/lyceum/processes.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -22,18 +22,26 @@ struct Options {
 constexpr std::size_t kShownCharacters = 90;
 
 void run(const Options& o, const Common& common) {
-  apply(common);
+  Ranks& ranks = apply_shared(common);
   std::string query = o.query;
   if (repair_utf8(query) > 0 && common.strict) fail(Errc::kData, "the query is not UTF-8");
-  LineReader reader(o.input, common);
-  const auto task = RerankTask::load(find_model(o.model, common), compute_of(common));
+  std::optional<LineReader> reader;
+  if (ranks.is_root()) reader.emplace(o.input, common);
+  const ModelFolder folder = find_model(ranks, o.model, common);
+  const auto task = RerankTask::load(folder, compute_of(common));
+  expect_same(ranks, "model", identity_of(ranks, folder));
   report_unused(task->inside().unused, common);
   const Encoding encoded = task->query(query);
   PassageRanking ranking(o.top);
   CutTexts cuts = o.cuts;
-  in_blocks<std::string>("rerank", reader, common, 0, [&](std::span<const std::string> passages) {
+  using Scores = std::pair<std::vector<float>, std::int64_t>;  // and how many passages were cut
+  const auto score = [&](std::span<const std::string> passages) {
     std::int64_t cut = 0;
-    const std::vector<float> scores = task->scores(encoded, passages, o.raw, &cut);
+    std::vector<float> scores = task->scores(encoded, passages, o.raw, &cut);
+    return Scores(std::move(scores), cut);
+  };
+  const auto add = [&](std::span<const std::string> passages, const Scores& result) {
+    const auto& [scores, cut] = result;
     if (cut > 0 && cuts.refuse)
       fail(Errc::kData,
            "{} of the passages {} to {} have more than {} tokens with the query. Fix: cut them, "
@@ -46,7 +54,9 @@ void run(const Options& o, const Common& common) {
       ranking.add(scores[i], o.text        ? passages[i]
                              : common.json ? ""
                                            : shortened(passages[i], kShownCharacters));
-  });
+  };
+  share_blocks<std::string>(ranks, "rerank", reader ? &*reader : nullptr, common, 0, score, add);
+  if (!reader) return;
   for (const PassageRanking::Entry& entry : std::move(ranking).best()) {
     if (!common.json) {
       print_line(fmt::format("{:9.4f}  {:>6}  {}", entry.score, entry.index, entry.text));
@@ -56,7 +66,7 @@ void run(const Options& o, const Common& common) {
     if (o.text) object["text"] = entry.text;
     print_json(object);
   }
-  reader.report();
+  reader->report();
   cuts.report(task->inside().max_tokens);
 }
 

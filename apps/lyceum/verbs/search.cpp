@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/lyceum/app.h"
+#include "apps/lyceum/processes.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "tasks/embed/embedder.h"
+#include "tasks/embed/shared_encoder.h"
 #include "tasks/search/ann_engine.h"
 #include "tasks/search/search_index.h"
 
@@ -75,8 +77,19 @@ Common with_dtype_of(const SearchIndex& index, Common common) {
   return common;
 }
 
+// On every process but the first, which has the index: embeds passages with the model that it names.
+void embed_for_index(Ranks& ranks, const Common& common) {
+  const auto [name, dtype] = unpacked<TextPair>(ranks.broadcast(""));
+  Common as_index = common;
+  as_index.dtype = dtype;
+  const auto embedder = Embedder::load(find_model(ranks, name, common), {.compute = compute_of(as_index)});
+  expect_same(ranks, "model", embedder->identity());
+  SharedEncoder::serve(*embedder, ranks);
+}
+
 void index(const IndexOptions& o, const Common& common) {
-  apply(common);
+  Ranks& ranks = apply_shared(common);
+  if (!ranks.is_root()) return embed_for_index(ranks, common);
   if (o.inputs.empty() && !o.verify)
     fail(Errc::kUsage,
          "index: found no files and folders, expected at least one. Fix: `lyceum index --help` has an "
@@ -102,7 +115,9 @@ void index(const IndexOptions& o, const Common& common) {
   } else if (name.empty()) {
     fail(Errc::kUsage, "index: --model is missing; a new index needs one");
   }
-  const auto embedder = Embedder::load(find_model(name, common), {.compute = compute_of(as_index)});
+  ranks.broadcast(packed(TextPair(name, as_index.dtype)));
+  const auto embedder = Embedder::load(find_model(ranks, name, common), {.compute = compute_of(as_index)});
+  if (!ranks.is_alone()) expect_same(ranks, "model", embedder->identity());
   SearchIndex index = SearchIndex::open_for_writing(o.output, *embedder, o.chunks);
   // a folder's name is kept so that it is found from any working directory
   if (!o.model.empty())
@@ -128,7 +143,7 @@ void index(const IndexOptions& o, const Common& common) {
       left_out[reason].push_back(path.generic_string());
     };
     s = index.update(
-        roots, *embedder,
+        roots, SharedEncoder(*embedder, ranks),
         {.chunks = o.chunks, .max_file_bytes = o.max_file_mb << 20, .progress = show, .left_out = note});
   }
   print_summary(o.output, index, s, build_approximate(index, *embedder, common), common);

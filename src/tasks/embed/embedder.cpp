@@ -1,54 +1,17 @@
 #include "tasks/embed/embedder.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/parallel.h"
+#include "formats/content_digest.h"
 #include "ops/pooling/pooling.h"
 #include "tasks/common/task_model.h"
 #include "tasks/common/text_batches.h"
 #include "text/unicode/unicode.h"
 
 namespace lyceum {
-namespace {
-
-// 64 bits over everything that a vector depends on.
-class Digest {
- public:
-  void add(const void* data, std::size_t bytes) {
-    const auto* from = static_cast<const unsigned char*>(data);
-    for (; bytes >= 8; from += 8, bytes -= 8) {  // eight bytes at a time: weights are hundreds of megabytes
-      std::uint64_t word;
-      std::memcpy(&word, from, 8);
-      mix(word);
-    }
-    std::uint64_t rest = bytes;
-    std::memcpy(&rest, from, bytes);
-    mix(rest ^ (std::uint64_t{bytes} << 56));
-  }
-  void add(std::string_view text) {
-    mix(text.size());
-    add(text.data(), text.size());
-  }
-  void add_file(const std::filesystem::path& path) {
-    const auto file = MappedFile::open(path);
-    mix(file->bytes().size());
-    add(file->bytes().data(), file->bytes().size());
-  }
-  std::uint64_t value() const { return state_ ^ (state_ >> 29); }
-
- private:
-  void mix(std::uint64_t word) {
-    state_ = (state_ ^ word) * 0x9E3779B97F4A7C15u;
-    state_ ^= state_ >> 32;
-  }
-  std::uint64_t state_ = 0xCBF29CE484222325u;
-};
-
-}  // namespace
 
 std::shared_ptr<const Embedder> Embedder::load(const std::string& model, const EmbedderOptions& options) {
   return load(ModelFolder::find(model), options);
@@ -105,20 +68,11 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
 
 std::string Embedder::identity() const {
   std::call_once(identified_, [&] {
-    Digest digest;
+    ContentDigest digest;
     const Checkpoint checkpoint = Checkpoint::open(*body_);
-    bool is_quantized = false;  // then f32 is not what the files ask for
-    for (const std::string& name : checkpoint.names()) {
-      const Tensor* t = checkpoint.find(name);
-      is_quantized = is_quantized || t->dtype() == DType::kI8;
-      digest.add(name);
-      digest.add(t->raw(), t->bytes());
-    }
-    for (const char* name : {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
-                             "added_tokens.json", "special_tokens_map.json", "sentence_bert_config.json"})
-      if (const auto file = body_->file(name)) digest.add_file(*file);
-    for (const char* name : {"modules.json", "config_sentence_transformers.json"})
-      if (const auto file = folder_->file(name)) digest.add_file(*file);
+    digest.add_tensors(checkpoint);
+    digest.add_settings(*body_);
+    digest.add_files(*folder_, {"modules.json", "config_sentence_transformers.json"});
     for (const SentenceModule& module : pipeline_.modules)
       for (const char* name : {"config.json", "model.safetensors"})
         if (const auto file = module.path.empty() ? std::nullopt : folder_->file(module.path + "/" + name))
@@ -130,6 +84,10 @@ std::string Embedder::identity() const {
       for (const std::string& mode : pipeline_.modules.front().modes) identity_ += "-" + mode;
     if (width_ != head_->width()) identity_ += fmt::format("-{}d", width_);
     if (normalizes_) identity_ += "-unit";
+    const std::vector<std::string> names = checkpoint.names();
+    const bool is_quantized =  // then f32 is not what the files ask for
+        std::any_of(names.begin(), names.end(),
+                    [&](const std::string& name) { return checkpoint.find(name)->dtype() == DType::kI8; });
     if (compute_ && (*compute_ != Compute::kF32 || is_quantized))
       identity_ += fmt::format("-{}", compute_name(*compute_));
   });

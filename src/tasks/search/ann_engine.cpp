@@ -1,8 +1,7 @@
 #include "tasks/search/ann_engine.h"
 
-#include <dlfcn.h>
-
 #include "base/error.h"
+#include "base/module.h"
 
 namespace lyceum {
 namespace {
@@ -12,21 +11,11 @@ struct Loaded {
   std::string trouble;
 };
 
-// Looked for where the dynamic linker looks (the program's run path, the system's folders), then where it was
-// installed to. Never given back: OpenMP's threads may run in it.
 const Loaded& loaded() {
   static const Loaded result = [] {
     Loaded l;
-    void* library = nullptr;
-    for (const char* name : {LYCEUM_ANN_MODULE, LYCEUM_ANN_FOLDER "/" LYCEUM_ANN_MODULE}) {
-      library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
-      if (library != nullptr) break;
-      if (l.trouble.empty()) l.trouble = ::dlerror();
-    }
-    if (library == nullptr) return l;
-    const auto entry = reinterpret_cast<AnnEntry>(::dlsym(library, kAnnEntry));
-    l.trouble = entry == nullptr ? LYCEUM_ANN_MODULE " is of another version of Lyceum" : "";
-    if (entry != nullptr) l.engine = entry();
+    void* const entry = load_module(LYCEUM_ANN_MODULE, kAnnEntry, ModuleSymbols::kLocal, l.trouble);
+    if (entry != nullptr) l.engine = reinterpret_cast<AnnEntry>(entry)();
     return l;
   }();
   return result;

@@ -1,0 +1,200 @@
+#include "ranks/ranks.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/module.h"
+#include "ranks/message.h"
+
+namespace lyceum {
+namespace {
+
+enum Tag : int { kJobTag = 1, kResultTag, kCollectiveTag, kErrorTag, kEndTag, kByeTag };
+
+int tag_of(Ranks::Message kind) { return kind == Ranks::Message::kJob ? kJobTag : kResultTag; }
+
+// O: how long a process that waits sleeps: well below what a job takes, and 1 % of a processor.
+void rest() {
+  const timespec moment{0, 300'000};
+  ::nanosleep(&moment, nullptr);
+}
+
+std::string host_name() {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+[[noreturn]] void fail_without_module(const Launch& launch, const std::string& why) {
+  fail(Errc::kUnsupported,
+       "found {} started by a launcher such as mpirun, expected one: the part of this program that speaks "
+       "MPI is "
+       "not there ({}). Fix: install the package lyceum-mpi, or build with Debian's libopenmpi-dev; or start "
+       "one "
+       "process without the launcher.",
+       launch.is_size_unknown ? "several processes" : fmt::format("{} processes", launch.size), why);
+}
+
+}  // namespace
+
+Ranks::Ranks(std::unique_ptr<RankTransport> transport)
+    : transport_(std::move(transport)),
+      sent_(static_cast<std::size_t>(transport_->size())),
+      received_(sent_.size()),
+      collective_(sent_.size()) {}
+Ranks::Ranks(Ranks&&) noexcept = default;
+Ranks& Ranks::operator=(Ranks&&) noexcept = default;
+Ranks::~Ranks() = default;
+
+Ranks Ranks::connect(const Launch& launch) {
+  if (launch.is_alone()) return {};
+  std::string trouble;
+  void* const entry = load_module(LYCEUM_MPI_MODULE, kConnectFunction, ModuleSymbols::kGlobal, trouble);
+  if (entry == nullptr) fail_without_module(launch, trouble);
+  const char* problem = nullptr;
+  RankTransport* transport = reinterpret_cast<ConnectFunction*>(entry)(LYCEUM_VERSION, &problem);
+  if (transport == nullptr) fail_without_module(launch, fmt::format("{} {}", LYCEUM_MPI_MODULE, problem));
+  Ranks ranks{std::unique_ptr<RankTransport>(transport)};
+  if (!launch.is_size_unknown && (ranks.size() != launch.size || ranks.rank() != launch.rank))
+    fail(Errc::kUnsupported,
+         "the launcher speaks of process {} of {}, MPI of {} of {}: they do not belong together. Fix: start "
+         "it "
+         "with the mpirun of Open MPI.",
+         launch.rank, launch.size, ranks.rank(), ranks.size());
+  return ranks;
+}
+
+std::string mpi_library() {
+  std::string trouble;
+  void* const entry = load_module(LYCEUM_MPI_MODULE, kLibraryFunction, ModuleSymbols::kGlobal, trouble);
+  return entry == nullptr ? "none (" + trouble + ")" : reinterpret_cast<LibraryFunction*>(entry)();
+}
+
+int Ranks::rank() const { return transport_ ? transport_->rank() : 0; }
+int Ranks::size() const { return transport_ ? transport_->size() : 1; }
+
+void Ranks::put(int to, int tag, std::string bytes) {
+  ++sent_[static_cast<std::size_t>(to)];
+  transport_->send(to, tag, std::move(bytes));
+}
+
+bool Ranks::get(int tag, std::string& bytes, int& from) {
+  if (!transport_->receive(tag, bytes, from)) return false;
+  ++received_[static_cast<std::size_t>(from)];
+  return true;
+}
+
+void Ranks::send(int to, Message kind, std::string bytes) { put(to, tag_of(kind), std::move(bytes)); }
+bool Ranks::receive(Message kind, std::string& bytes, int& from) {
+  return transport_ && get(tag_of(kind), bytes, from);
+}
+
+bool Ranks::wait() {
+  check_interrupt();
+  std::string bytes;
+  int from = 0;
+  if (is_root() && get(kErrorTag, bytes, from)) {
+    const auto [code, message] = unpacked<std::pair<Errc, std::string>>(bytes);
+    throw Error(code, message);
+  }
+  if (!is_root() && !is_ended_ && get(kEndTag, bytes, from)) {
+    expected_ = unpacked<std::uint64_t>(bytes);
+    is_ended_ = true;
+  }
+  if (is_ended_) return false;
+  transport_->is_sent();  // what was taken is forgotten
+  rest();
+  return true;
+}
+
+// The next collective message of that rank.
+std::string Ranks::next_of(int from) {
+  std::deque<std::string>& own = collective_[static_cast<std::size_t>(from)];
+  std::string bytes;
+  for (int other = 0; own.empty();) {
+    if (get(kCollectiveTag, bytes, other)) {
+      collective_[static_cast<std::size_t>(other)].push_back(std::move(bytes));
+    } else if (!wait()) {
+      fail(Errc::kInterrupted, "process 0 has ended the run");
+    }
+  }
+  bytes = std::move(own.front());
+  own.pop_front();
+  return bytes;
+}
+
+std::vector<std::string> Ranks::gather(std::string own) {
+  std::vector<std::string> all;
+  if (!is_root()) {
+    put(0, kCollectiveTag, std::move(own));
+    return all;
+  }
+  all.push_back(std::move(own));
+  for (int other = 1; other < size(); ++other) all.push_back(next_of(other));
+  return all;
+}
+
+std::string Ranks::broadcast(std::string bytes) {
+  if (!is_root()) return next_of(0);
+  for (int other = 1; other < size(); ++other) put(other, kCollectiveTag, bytes);
+  return bytes;
+}
+
+std::vector<std::string> Ranks::gather_everywhere(std::string own) {
+  return unpacked<std::vector<std::string>>(broadcast(packed(gather(std::move(own)))));
+}
+
+void Ranks::barrier() { gather_everywhere(""); }
+
+void Ranks::give_up(Errc code, const std::string& message) {
+  if (is_root()) return;
+  put(0, kErrorTag,
+      packed(
+          std::pair(code, fmt::format("process {} of {}, on {}: {}", rank(), size(), host_name(), message))));
+}
+
+// Nobody leaves while a message to or from it is on its way: each side says how many it has sent.
+void Ranks::finish() {
+  if (!transport_) return;
+  std::string bytes;
+  int from = 0;
+  const auto drop_all = [&] {
+    for (const int tag : {kJobTag, kResultTag, kCollectiveTag, kErrorTag})
+      while (get(tag, bytes, from)) {
+      }
+  };
+  const auto rest_or_leave = [] {
+    check_interrupt();
+    rest();
+  };
+  if (is_root()) {
+    for (int other = 1; other < size(); ++other)
+      put(other, kEndTag, packed(sent_[static_cast<std::size_t>(other)]));
+    std::vector<std::uint64_t> byes(sent_.size(), 0);  // 0: none yet, else 1 + its messages before
+    const auto all_here = [&] {
+      for (std::size_t other = 1; other < byes.size(); ++other)
+        if (byes[other] == 0 || received_[other] != byes[other]) return false;
+      return true;
+    };
+    while (!all_here()) {
+      drop_all();
+      while (get(kByeTag, bytes, from))
+        byes[static_cast<std::size_t>(from)] = unpacked<std::uint64_t>(bytes) + 1;
+      if (!all_here()) rest_or_leave();
+    }
+  } else {
+    while (wait()) {
+    }
+    for (; received_[0] != expected_ + 1; rest_or_leave()) drop_all();
+    put(0, kByeTag, packed(sent_[0]));
+  }
+  while (!transport_->is_sent()) rest_or_leave();
+  transport_->finish();
+  transport_.reset();
+}
+
+}  // namespace lyceum
