@@ -56,7 +56,7 @@ TEST(KMeans, SeedsGiveTheSameBitsForAnyThreads) {
 
 TEST(KMeans, GroupsThatStandApartAreFound) {
   const Tensor vectors = scattered_vectors(460, 0.05);
-  for (const std::uint64_t seed : {0, 1, 2}) {
+  for (const std::uint64_t seed : {0u, 1u, 2u}) {
     const Partition found = k_means(vectors, {.clusters = 23, .seed = seed});
     EXPECT_EQ(v_of(found), 1) << seed;
     EXPECT_GT(v_of(mini_batch_k_means(vectors, {.clusters = 23, .seed = seed}, 100)), 0.95)

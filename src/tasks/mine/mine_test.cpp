@@ -88,12 +88,12 @@ TEST(Mine, BlocksThreadsAndLimitsGiveTheBeginningOfTheWholeList) {
   for (std::int64_t copy = 0; copy < 40; ++copy)  // more copies than the top holds: equal scores, and a row
     std::copy_n(vectors.row<float>(copy % 3), vectors.cols(),  // that does not find itself
                 vectors.mutable_row<float>(1000 + copy * 7));
-  for (const std::size_t top : {1, 4}) {
+  for (const std::size_t top : {1u, 4u}) {
     const auto all = by_definition(vectors, top);
     for (const int threads : {1, 3}) {
       set_thread_count(threads);
       EXPECT_TRUE(triples(mine_pairs(vectors, {.top = static_cast<std::int64_t>(top)})) == all) << top;
-      for (const std::size_t most : {1, 100, 1500}) {  // the buffer is sorted several times on the way
+      for (const std::size_t most : {1u, 100u, 1500u}) {  // the buffer is sorted several times on the way
         const auto found = triples(mine_pairs(
             vectors, {.top = static_cast<std::int64_t>(top), .max_pairs = static_cast<std::int64_t>(most)}));
         EXPECT_TRUE(found ==
