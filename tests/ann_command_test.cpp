@@ -27,6 +27,7 @@ class AnnCommand : public testing::Test {
           fmt::format("{} {} {}.\n", words[5 + i % 11], words[5 + i * 3 % 11], words[5 + i / 11]));
     if (shell("$lyceum doctor").out.find("approximate search: Faiss") == std::string::npos)
       without_faiss = true;
+    EXPECT_EQ(without_faiss, !LYCEUM_WITH_ANN) << "whether the module was built";
   }
   RunResult shell(const std::string& line) const {
     const std::string script = "cd '" + t.path().string() + "' && lyceum='" LYCEUM_COMMAND "' && " + line;

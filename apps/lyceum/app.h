@@ -64,6 +64,7 @@ bool use_colour();
 std::string byte_text(std::uint64_t bytes);
 // The first characters of a text, control characters as spaces.
 std::string shortened(std::string_view text, std::size_t characters);
+constexpr std::size_t kShownCharacters = 90;  // of a text in a list
 // Tensors that the model does not need: named with --verbose, refused with --strict.
 void report_unused(const std::vector<std::string>& names, const Common& common);
 

@@ -36,8 +36,7 @@ EmbeddedLines embed_lines(const char* what, LineReader& reader, const Embedder& 
 
 void add_embedding(Verb& verb, EmbeddingChoices& choices) {
   verb.option("--prompt-name", choices.embedder.prompt_name, "One of the model's prompts, before every text");
-  verb.option("--max-tokens", choices.embedder.max_tokens, "Cut texts to fewer tokens than the model takes")
-      .range(2, 1 << 20);
+  add_vector_options(verb, choices.embedder);
   add_no_truncate(verb, choices.cuts);
 }
 

@@ -1,7 +1,7 @@
 #include "lyceum/embedding_model.h"
 
 #include "api/find.h"
-#include "base/utf8.h"
+#include "api/valid_texts.h"
 #include "tasks/embed/embedder.h"
 
 namespace lyceum {
@@ -21,24 +21,14 @@ std::int64_t EmbeddingModel::width() const { return inside_->width(); }
 std::int64_t EmbeddingModel::max_tokens() const { return inside_->max_tokens(); }
 bool EmbeddingModel::is_normalized() const { return inside_->is_normalized(); }
 
-namespace {
-
-std::vector<std::string> valid(std::span<const std::string> texts) {
-  std::vector<std::string> out(texts.begin(), texts.end());
-  for (std::string& text : out) repair_utf8(text);
-  return out;
-}
-
-}  // namespace
-
 std::vector<float> EmbeddingModel::embed(std::span<const std::string> texts) const {
-  return inside_->encode(valid(texts)).values<float>();
+  return inside_->encode(valid_texts(texts)).values<float>();
 }
 
 std::vector<float> EmbeddingModel::embed(const std::string& text) const { return embed(std::span(&text, 1)); }
 
 TokenEmbeddings EmbeddingModel::embed_tokens(std::span<const std::string> texts) const {
-  TokenVectors all = inside_->encode_tokens(valid(texts));
+  TokenVectors all = inside_->encode_tokens(valid_texts(texts));
   return {.values = all.vectors.values<float>(), .first = std::move(all.first), .width = all.vectors.cols()};
 }
 

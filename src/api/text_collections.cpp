@@ -1,5 +1,5 @@
 // The classes of the verbs cluster and mine.
-#include "base/utf8.h"
+#include "api/valid_texts.h"
 #include "lyceum/pair_miner.h"
 #include "lyceum/text_clusterer.h"
 #include "tasks/cluster/communities.h"
@@ -13,8 +13,7 @@ namespace lyceum {
 namespace {
 
 Tensor vectors_of(std::span<const std::string> texts, const Embedder& embedder) {
-  std::vector<std::string> valid(texts.begin(), texts.end());
-  for (std::string& text : valid) repair_utf8(text);
+  const std::vector<std::string> valid = valid_texts(texts);
   Tensor vectors = embedder.encode(valid);
   check_finite(vectors, valid);
   return vectors;

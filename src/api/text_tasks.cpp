@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "api/find.h"
+#include "api/valid_texts.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "lyceum/mask_filler.h"
@@ -17,12 +18,6 @@
 
 namespace lyceum {
 namespace {
-
-std::vector<std::string> repaired(std::span<const std::string> texts) {
-  std::vector<std::string> valid(texts.begin(), texts.end());
-  for (std::string& text : valid) repair_utf8(text);
-  return valid;
-}
 
 template <class Task>
 auto load_task(const std::string& model, const LoadOptions& options) {
@@ -46,7 +41,7 @@ std::vector<FilledText> MaskFiller::fill(std::span<const std::string> texts,
   check_top(options.top, 1);
   std::vector<std::int32_t> targets;
   if (!options.targets.empty()) targets = inside_->target_ids(options.targets);
-  std::vector<FilledText> filled = inside_->fill(repaired(texts), options.top, targets);
+  std::vector<FilledText> filled = inside_->fill(valid_texts(texts), options.top, targets);
   for (std::size_t i = 0; i < filled.size(); ++i)
     if (filled[i].masks.empty())
       fail(Errc::kData, "text {}: found no {}, expected one or more{}", i + 1, mask(),
@@ -66,7 +61,7 @@ std::int64_t TextClassifier::max_tokens() const { return inside_->inside().max_t
 std::vector<Classification> TextClassifier::classify(std::span<const std::string> texts,
                                                      const ClassifyOptions& options) const {
   check_top(options.top, 0);
-  return inside_->classify(repaired(texts), options);
+  return inside_->classify(valid_texts(texts), options);
 }
 Classification TextClassifier::classify(const std::string& text, const ClassifyOptions& options) const {
   return classify(std::span(&text, 1), options)[0];
@@ -81,7 +76,7 @@ std::vector<Classification> TextClassifier::classify_pairs(
 std::vector<Classification> TextClassifier::zero_shot(std::span<const std::string> texts,
                                                       const ZeroShotOptions& options) const {
   check_top(options.top, 0);
-  return inside_->zero_shot(repaired(texts), options);
+  return inside_->zero_shot(valid_texts(texts), options);
 }
 
 TokenTagger TokenTagger::load(const std::string& model, const LoadOptions& options) {
@@ -120,7 +115,7 @@ std::int64_t Reranker::max_tokens() const { return inside_->inside().max_tokens;
 
 std::vector<float> Reranker::scores(const std::string& query, std::span<const std::string> passages,
                                     bool raw) const {
-  return inside_->scores(inside_->query(repaired(std::span(&query, 1))[0]), repaired(passages), raw);
+  return inside_->scores(inside_->query(valid_texts(std::span(&query, 1))[0]), valid_texts(passages), raw);
 }
 std::vector<RankedPassage> Reranker::rank(const std::string& query, std::span<const std::string> passages,
                                           const RerankOptions& options) const {

@@ -1,4 +1,4 @@
-// RankTransport over MPI: the one file that knows MPI, built as lyceum_mpi.so.
+// RankTransport over MPI: the one file that knows MPI, built as liblyceum_mpi.so.
 // MPI's C functions alone: its old C++ classes are a library more
 #define OMPI_SKIP_MPICXX 1
 #define MPICH_SKIP_MPICXX 1

@@ -1,7 +1,6 @@
 #include "ranks/ranks.h"
 
 #include <time.h>
-#include <unistd.h>
 
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/module.h"
 #include "ranks/message.h"
+#include "ranks/thread_share.h"
 
 namespace lyceum {
 namespace {
@@ -23,20 +23,13 @@ void rest() {
   ::nanosleep(&moment, nullptr);
 }
 
-std::string host_name() {
-  char name[256] = "";
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
 [[noreturn]] void fail_without_module(const Launch& launch, const std::string& why) {
-  fail(Errc::kUnsupported,
-       "found {} started by a launcher such as mpirun, expected one: the part of this program that speaks "
-       "MPI is "
-       "not there ({}). Fix: install the package lyceum-mpi, or build with Debian's libopenmpi-dev; or start "
-       "one "
-       "process without the launcher.",
-       launch.is_size_unknown ? "several processes" : fmt::format("{} processes", launch.size), why);
+  fail(
+      Errc::kUnsupported,
+      "found {} started by a launcher such as mpirun, expected one: the part of this program that speaks MPI "
+      "is not there ({}). Fix: build it where Debian's libopenmpi-dev is installed, or start one process "
+      "without the launcher.",
+      launch.is_size_unknown ? "several processes" : fmt::format("{} processes", launch.size), why);
 }
 
 }  // namespace
@@ -153,8 +146,8 @@ void Ranks::barrier() { gather_everywhere(""); }
 void Ranks::give_up(Errc code, const std::string& message) {
   if (is_root()) return;
   put(0, kErrorTag,
-      packed(
-          std::pair(code, fmt::format("process {} of {}, on {}: {}", rank(), size(), host_name(), message))));
+      packed(std::pair(
+          code, fmt::format("process {} of {}, on {}: {}", rank(), size(), own_place().host, message))));
 }
 
 // Nobody leaves while a message to or from it is on its way: each side says how many it has sent.

@@ -24,7 +24,6 @@ struct Options {
   bool summary = false, text = false;
 };
 
-constexpr std::size_t kShownCharacters = 90;
 constexpr std::int64_t kNoCluster = -1;  // of a text, in JSON
 
 std::vector<TextCluster> found_clusters(const Options& o, const Common& common, Tensor& vectors) {

@@ -20,8 +20,6 @@ struct Options {
   bool text = false;
 };
 
-constexpr std::size_t kShownCharacters = 90;
-
 void show(const MinedPair& pair, std::span<const std::string> first, std::span<const std::string> second,
           const Options& o, const Common& common) {
   const auto text_of = [](std::span<const std::string> texts, std::int64_t index) {

@@ -19,8 +19,6 @@ struct Options {
   CutTexts cuts;
 };
 
-constexpr std::size_t kShownCharacters = 90;
-
 void run(const Options& o, const Common& common) {
   Ranks& ranks = apply_shared(common);
   std::string query = o.query;

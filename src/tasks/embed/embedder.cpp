@@ -74,7 +74,7 @@ std::string Embedder::identity() const {
     digest.add_settings(*body_);
     digest.add_files(*folder_, {"modules.json", "config_sentence_transformers.json"});
     for (const SentenceModule& module : pipeline_.modules)
-      for (const char* name : {"config.json", "model.safetensors"})
+      for (const char* name : {"config.json", "model.safetensors", "pytorch_model.bin"})
         if (const auto file = module.path.empty() ? std::nullopt : folder_->file(module.path + "/" + name))
           digest.add_file(*file);
     digest.add(prompt_);

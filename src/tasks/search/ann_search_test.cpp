@@ -16,7 +16,10 @@ using check::expect_error;
 struct AnnSearch : testing::TestWithParam<AnnKind>, AnnIndex {
   void SetUp() override {
     std::string trouble;
-    if (ann_engine(&trouble) == nullptr) GTEST_SKIP() << trouble;
+    if (ann_engine(&trouble) == nullptr) {
+      ASSERT_FALSE(LYCEUM_WITH_ANN) << trouble;
+      GTEST_SKIP() << trouble;
+    }
     write_notes(0, 400);
     update();
   }

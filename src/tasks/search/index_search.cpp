@@ -26,7 +26,8 @@ std::string word_query(std::string_view text) {
   return out;
 }
 
-// Of lists: a passage in so many is looked into for each candidate wanted. O: measured, bench/RESULTS.md.
+// Of lists: one is looked into for so many candidates that are wanted. O: a list holds few that are near; the
+// recall of each effort is in bench/RESULTS.md.
 constexpr std::int64_t kCandidatesOfAList = 4;
 
 }  // namespace
