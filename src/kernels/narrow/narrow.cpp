@@ -30,8 +30,7 @@ void pack_bytes(const PackSource& s, std::int64_t column, std::int64_t k, float*
     return;
   }
   const auto* data = static_cast<const std::int8_t*>(s.data);
-  for (std::int64_t i = 0; i < k; ++i)  // -128 has no opposite, which AVX2's product needs
-    q[i] = std::max<std::int8_t>(-127, data[i * s.k_stride + column * s.n_stride]);
+  for (std::int64_t i = 0; i < k; ++i) q[i] = data[i * s.k_stride + column * s.n_stride];
   scale = s.scales[column];
 }
 

@@ -50,50 +50,65 @@ std::int32_t word_of(const std::byte* at) {
   return word;
 }
 
-// AVX2 has no byte product that cannot overflow, but |a| times b with a's sign cannot when neither is -128:
-// two of them are 2 * 127 * 127 < 2^15.
+// AVX2's byte product saturates, so bytes are widened and two 16-bit products added at a time: as many
+// products an instruction as two f32 ones have. 6 rows x 8 columns: a sum holds two parts of each of 4
+// columns.
+constexpr std::int64_t kAvx2Depth = 1024;
+constexpr int kAvx2Rows = 6;
+
 template <int kRows>
 LYCEUM_AVX2 inline void avx2_rows(const NarrowBlock& t, std::int64_t r0) {
-  const __m256i flip = _mm256_set1_epi8(static_cast<char>(0x80)), ones = _mm256_set1_epi16(1);
-  for (std::int64_t g = 0; g < t.groups; ++g) {
-    const std::byte* b = t.b + g * t.group_stride;
-    __m256i sum[kRows][2], bias[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  alignas(32) std::uint16_t a[kRows][kAvx2Depth];
+  for (int r = 0; r < kRows; ++r)
+    for (std::int64_t i = 0; i < t.column_bytes; i += 16)
+      _mm256_store_si256(reinterpret_cast<__m256i*>(a[r] + i),
+                         _mm256_cvtepu8_epi16(_mm_loadu_si128(
+                             reinterpret_cast<const __m128i*>(t.a + (r0 + r) * t.a_stride + i))));
+  for (std::int64_t half = 0; half < 2 * t.groups; ++half) {
+    const std::byte* b = t.b + half / 2 * t.group_stride + half % 2 * 32;
+    __m256i sum[kRows][2];
     LYCEUM_UNROLL
-    for (int r = 0; r < kRows; ++r) LYCEUM_UNROLL
-    for (int h = 0; h < 2; ++h) {
-      const std::int32_t* from = t.sums + (r0 + r) * t.sum_stride + g * 16 + h * 8;
-      sum[r][h] =
-          t.first ? _mm256_setzero_si256() : _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-    }
+    for (int r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
     for (std::int64_t i = 0; i < t.column_bytes; i += 4, b += 64) {
-      const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)),
-                    high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 32));
-      // (q + 128) b = q b + 128 b: the second part is the same for every row
-      bias[0] =
-          _mm256_add_epi32(bias[0], _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), low), ones));
-      bias[1] =
-          _mm256_add_epi32(bias[1], _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), high), ones));
+      const __m256i left = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b))),
+                    right = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b + 16)));
       LYCEUM_UNROLL
       for (int r = 0; r < kRows; ++r) {
-        const __m256i q = _mm256_xor_si256(_mm256_set1_epi32(word_of(t.a + (r0 + r) * t.a_stride + i)), flip);
-        const __m256i size = _mm256_abs_epi8(q);
-        sum[r][0] = _mm256_add_epi32(
-            sum[r][0], _mm256_madd_epi16(_mm256_maddubs_epi16(size, _mm256_sign_epi8(low, q)), ones));
-        sum[r][1] = _mm256_add_epi32(
-            sum[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(size, _mm256_sign_epi8(high, q)), ones));
+        std::int64_t four;
+        std::memcpy(&four, a[r] + i, 8);
+        const __m256i x = _mm256_set1_epi64x(four);
+        sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(x, left));
+        sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(x, right));
+        // a row at a time: all rows' factors loaded first, as GCC likes it, leave no registers for the sums
+        asm("" : "+x"(sum[r][0]), "+x"(sum[r][1]));
       }
     }
     LYCEUM_UNROLL
-    for (int r = 0; r < kRows; ++r) LYCEUM_UNROLL
-    for (int h = 0; h < 2; ++h)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(t.sums + (r0 + r) * t.sum_stride + g * 16 + h * 8),
-                          _mm256_add_epi32(sum[r][h], _mm256_slli_epi32(bias[h], 7)));
+    for (int r = 0; r < kRows; ++r) {
+      auto* to = reinterpret_cast<__m256i*>(t.sums + (r0 + r) * t.sum_stride + half * 8);
+      // columns 0 1 4 5 2 3 6 7
+      const __m256i whole = _mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[r][0], sum[r][1]), 0xD8);
+      _mm256_storeu_si256(to, t.first ? whole : _mm256_add_epi32(_mm256_loadu_si256(to), whole));
+    }
   }
 }
 LYCEUM_AVX2 void avx2_int8(const NarrowBlock& t) {
   std::int64_t r = 0;
-  for (; r + 4 <= t.rows; r += 4) avx2_rows<4>(t, r);
-  for (; r < t.rows; ++r) avx2_rows<1>(t, r);
+  for (; r + kAvx2Rows <= t.rows; r += kAvx2Rows) avx2_rows<kAvx2Rows>(t, r);
+  switch (t.rows - r) {
+    case 5:
+      return avx2_rows<5>(t, r);
+    case 4:
+      return avx2_rows<4>(t, r);
+    case 3:
+      return avx2_rows<3>(t, r);
+    case 2:
+      return avx2_rows<2>(t, r);
+    case 1:
+      return avx2_rows<1>(t, r);
+    default:
+      return;
+  }
 }
 
 // 6 rows x 4 groups: 24 sums, one load a group and one broadcast a row for every 4 bytes of depth, which are
@@ -217,7 +232,7 @@ LYCEUM_AMX void amx(const NarrowBlock& t) {
     t.groups > 1 ? amx_tiles<kBytes, false, true>(t) : amx_tiles<kBytes, false, false>(t);
 }
 
-constexpr NarrowUnit kAvx2Int8{"avx2", avx2_int8, 24, 4, kWhole, nullptr, nullptr};
+constexpr NarrowUnit kAvx2Int8{"avx2", avx2_int8, 24, 4, kAvx2Depth, nullptr, nullptr};
 constexpr NarrowUnit kVnniInt8{"avx512_vnni", dot<true>, 24, 4, kWhole, nullptr, nullptr};
 constexpr NarrowUnit kAvx512Bf16{"avx512_bf16", dot<false>, 24, 4, kWhole, nullptr, nullptr};
 // 768 bytes of 32 columns are 24 KiB, half of the first-level cache of the processors that have AMX.

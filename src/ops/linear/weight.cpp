@@ -18,10 +18,6 @@ Weight::Weight(std::string name, Tensor value, Orientation orientation, Tensor s
         scales_.shape() != Shape{outputs()} || scales_.dtype() != DType::kF32)
       fail(Errc::kData, "weight '{}': found I8 {} with scales {} {}, expected [D, C] with F32 [D]", name_,
            shape().text(), dtype_name(scales_.dtype()), scales_.shape().text());
-    const auto* bytes = value_.data<std::int8_t>();
-    for (std::int64_t i = 0; i < value_.elements(); ++i)
-      if (bytes[i] == -128)
-        fail(Errc::kData, "weight '{}': element {} is -128, expected -127 to 127", name_, i);
     return;
   }
   if (type != DType::kF32 && type != DType::kBF16 && type != DType::kF16)

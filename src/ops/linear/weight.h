@@ -24,7 +24,7 @@ enum class Orientation {
 class Weight {
  public:
   // F32, BF16 or F16; or I8 with scales F32 [D], outputs first. Throws Errc::kUnsupported for other formats,
-  // Errc::kData for scales of another shape or a value of -128, which has no opposite.
+  // Errc::kData for scales of another shape.
   Weight(std::string name, Tensor value, Orientation orientation = Orientation::kOutputsInputs,
          Tensor scales = {});
   Weight(const Weight&) = delete;
