@@ -52,20 +52,16 @@ void run_units(const NarrowUnit& unit, const Task& task, const std::byte* a, std
     const std::int64_t m1 = std::min(task.row_end, m0 + kBlockRows);
     for (std::int64_t g = task.group_begin; g < task.group_end; g += unit.groups) {
       const std::int64_t groups = std::min(unit.groups, task.group_end - g);
-      for (std::int64_t depth = 0; depth < column_bytes; depth += unit.depth) {
-        const std::int64_t bytes = std::min(unit.depth, column_bytes - depth);
-        for (std::int64_t m = m0; m < m1; m += unit.rows)
-          unit.multiply({.a = a + m * a_stride + depth,
-                         .a_stride = a_stride,
-                         .b = b.data() + g * group_stride + depth * 16,
-                         .group_stride = group_stride,
-                         .column_bytes = bytes,
-                         .sums = sums + (m - m0) * width,
-                         .sum_stride = width,
-                         .rows = std::min(unit.rows, m1 - m),
-                         .groups = groups,
-                         .first = depth == 0});
-      }
+      multiply(unit, {.a = a + m0 * a_stride,
+                      .a_stride = a_stride,
+                      .b = b.data() + g * group_stride,
+                      .group_stride = group_stride,
+                      .column_bytes = column_bytes,
+                      .sums = sums,
+                      .sum_stride = width,
+                      .rows = m1 - m0,
+                      .groups = groups,
+                      .first = true});
       const std::int64_t n = g * 16, columns = std::min(groups * 16, b.n() - n);
       finish_sums(b.format(),
                   {.sums = sums,

@@ -2,6 +2,7 @@
 // these are intrinsics behind our own questions to the processor.
 #include "kernels/narrow/narrow_units.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/isa.h"
@@ -35,8 +36,8 @@ void portable_int8(const NarrowBlock& t) {
 
 constexpr std::int64_t kWhole = std::int64_t{1} << 40;  // no blocks of depth
 
-constexpr NarrowUnit kPortableInt8{"portable", portable_int8, 8, 1, kWhole, nullptr, nullptr};
-constexpr NarrowUnit kWidened{"f32", nullptr, 0, 0, 0, nullptr, nullptr};
+constexpr NarrowUnit kPortableInt8{"portable", portable_int8, 8, 1, kWhole, 4, nullptr, nullptr};
+constexpr NarrowUnit kWidened{"f32", nullptr, 0, 0, 0, 0, nullptr, nullptr};
 
 #if defined(__x86_64__)
 
@@ -232,12 +233,12 @@ LYCEUM_AMX void amx(const NarrowBlock& t) {
     t.groups > 1 ? amx_tiles<kBytes, false, true>(t) : amx_tiles<kBytes, false, false>(t);
 }
 
-constexpr NarrowUnit kAvx2Int8{"avx2", avx2_int8, 24, 4, kAvx2Depth, nullptr, nullptr};
-constexpr NarrowUnit kVnniInt8{"avx512_vnni", dot<true>, 24, 4, kWhole, nullptr, nullptr};
-constexpr NarrowUnit kAvx512Bf16{"avx512_bf16", dot<false>, 24, 4, kWhole, nullptr, nullptr};
+constexpr NarrowUnit kAvx2Int8{"avx2", avx2_int8, 24, 4, kAvx2Depth, 16, nullptr, nullptr};
+constexpr NarrowUnit kVnniInt8{"avx512_vnni", dot<true>, 24, 4, kWhole, 4, nullptr, nullptr};
+constexpr NarrowUnit kAvx512Bf16{"avx512_bf16", dot<false>, 24, 4, kWhole, 4, nullptr, nullptr};
 // 768 bytes of 32 columns are 24 KiB, half of the first-level cache of the processors that have AMX.
-constexpr NarrowUnit kAmxInt8{"amx", amx<true>, 32, 2, 768, amx_begin, amx_end};
-constexpr NarrowUnit kAmxBf16{"amx", amx<false>, 32, 2, 768, amx_begin, amx_end};
+constexpr NarrowUnit kAmxInt8{"amx", amx<true>, 32, 2, 768, 64, amx_begin, amx_end};
+constexpr NarrowUnit kAmxBf16{"amx", amx<false>, 32, 2, 768, 64, amx_begin, amx_end};
 
 bool is_amd() {
   unsigned a, b, c, d;
@@ -247,6 +248,22 @@ bool is_amd() {
 #endif
 
 }  // namespace
+
+void multiply(const NarrowUnit& unit, const NarrowBlock& whole) {
+  for (std::int64_t g = 0; g < whole.groups; g += unit.groups)
+    for (std::int64_t depth = 0; depth < whole.column_bytes; depth += unit.depth)
+      for (std::int64_t m = 0; m < whole.rows; m += unit.rows)
+        unit.multiply({.a = whole.a + m * whole.a_stride + depth,
+                       .a_stride = whole.a_stride,
+                       .b = whole.b + g * whole.group_stride + depth * 16,
+                       .group_stride = whole.group_stride,
+                       .column_bytes = std::min(unit.depth, whole.column_bytes - depth),
+                       .sums = whole.sums + m * whole.sum_stride + g * 16,
+                       .sum_stride = whole.sum_stride,
+                       .rows = std::min(unit.rows, whole.rows - m),
+                       .groups = std::min(unit.groups, whole.groups - g),
+                       .first = whole.first && depth == 0});
+}
 
 std::vector<const NarrowUnit*> narrow_units_here(Narrow format) {
   std::vector<const NarrowUnit*> units;

@@ -16,7 +16,7 @@ struct NarrowBlock {
   std::int64_t a_stride;
   const std::byte* b;  // the first group; each is [column_bytes / 4][16][4]
   std::int64_t group_stride;
-  std::int64_t column_bytes;  // a multiple of 64
+  std::int64_t column_bytes;  // a multiple of the unit's step
   std::int32_t* sums;         // f32 for bf16
   std::int64_t sum_stride;
   std::int64_t rows;    // 1 to the unit's rows
@@ -29,9 +29,14 @@ struct NarrowUnit {
   void (*multiply)(const NarrowBlock& block);  // null: weights are widened and the f32 product's tiles run
   std::int64_t rows, groups;                   // of a block
   std::int64_t depth;                          // bytes of a column worth keeping in the first-level cache
+  std::int64_t step;                           // of column_bytes
   void (*begin)();  // before a thread's first block, and after its last; may be null
   void (*end)();
 };
+
+// A block of any number of rows, groups and bytes, in blocks of the unit's. Tiles read whole ones of 32 rows,
+// and write sums of as many: a and sums must have them.
+void multiply(const NarrowUnit& unit, const NarrowBlock& whole);
 
 // The best unit that the current instruction set allows.
 const NarrowUnit& narrow_unit_of(Narrow format);

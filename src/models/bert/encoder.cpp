@@ -129,6 +129,7 @@ Tensor Encoder::body(const PackedTokens& tokens, Taps& taps) const {
     const EncoderLayer& layer = weights_.layers[i];
     const std::string name = "encoder.layer." + std::to_string(i) + ".";
     const Tensor qkv = layer.query_key_value(x);
+    spec.int8 = layer.query_key_value.compute() == Compute::kInt8;
     const Tensor context =
         attention(slice_columns(qkv, 0, width), slice_columns(qkv, width, 2 * width),
                   slice_columns(qkv, 2 * width, 3 * width), tokens.layout, tokens.layout, spec);

@@ -6,8 +6,10 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "kernels/narrow/narrow.h"
 #include "kernels/rows.h"
 #include "kernels/scratch.h"
+#include "ops/attention/attention_int8.h"
 #include "ops/attention/attention_kernel.h"
 #include "ops/attention/attention_rules.h"
 #include "tensor/legend.h"
@@ -124,6 +126,14 @@ std::vector<Unit> forward_units(const SequenceLayout& queries, std::int64_t kv_h
   return units;
 }
 
+// Whether sequence s may be done in whole numbers. Its keys, its bits: what else is in the batch does not
+// count.
+bool in_whole_numbers(const AttentionSpec& spec, const SequenceLayout& keys, std::int64_t s) {
+  return spec.int8 && spec.left == AttentionSpec::kUnlimited && spec.right == AttentionSpec::kUnlimited &&
+         spec.softcap == 0 && !spec.slopes.defined() && !spec.relative_bias.defined() && spec.dropout == 0 &&
+         keys.length(s) >= 1 && keys.length(s) <= kernels::kMostInt8Depth;
+}
+
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const SequenceLayout& queries,
@@ -148,17 +158,33 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Sequen
     const kernels::HeadShape head{queries.length(u.sequence), keys.length(u.sequence), shape.width,
                                   shape.value_width};
     static thread_local kernels::AlignedFloats scratch, packed;
+    const float *head_keys =
+                    k.data<float>() + keys.begin(u.sequence) * k.row_stride() + u.kv_head * shape.width,
+                *head_values =
+                    v.data<float>() + keys.begin(u.sequence) * v.row_stride() + u.kv_head * shape.value_width;
+    const std::int64_t first = queries.begin(u.sequence);
+    if (tape == nullptr && in_whole_numbers(spec, keys, u.sequence)) {
+      float* space = scratch.grow(kernels::attention_int8_scratch(head));
+      float* bytes = packed.grow(kernels::attention_int8_packed_floats(head));
+      kernels::attention_int8_pack(head, head_keys, k.row_stride(), head_values, v.row_stride(), bytes,
+                                   space);
+      for (std::int64_t h = u.kv_head * group; h < (u.kv_head + 1) * group; ++h)
+        kernels::attention_int8_forward({.shape = head,
+                                         .scale = shape.scale,
+                                         .q = q.data<float>() + first * q.row_stride() + h * shape.width,
+                                         .packed = bytes,
+                                         .out = to + first * out.cols() + h * shape.value_width,
+                                         .q_stride = q.row_stride(),
+                                         .out_stride = out.cols()},
+                                        u.begin, u.end, space);
+      return;
+    }
     float* space = scratch.grow(kernels::attention_scratch(head));
     const std::int64_t key_floats = kernels::attention_packed_floats(head.keys, shape.width);
     float* keys_packed = packed.grow(key_floats + head.keys * ((shape.value_width + 15) / 16 * 16));
     float* values_packed = keys_packed + key_floats;
-    kernels::attention_pack(
-        k.data<float>() + keys.begin(u.sequence) * k.row_stride() + u.kv_head * shape.width, k.row_stride(),
-        head.keys, shape.width, keys_packed);
-    kernels::attention_pack_rows(
-        v.data<float>() + keys.begin(u.sequence) * v.row_stride() + u.kv_head * shape.value_width,
-        v.row_stride(), head.keys, shape.value_width, values_packed);
-    const std::int64_t first = queries.begin(u.sequence);
+    kernels::attention_pack(head_keys, k.row_stride(), head.keys, shape.width, keys_packed);
+    kernels::attention_pack_rows(head_values, v.row_stride(), head.keys, shape.value_width, values_packed);
     for (std::int64_t h = u.kv_head * group; h < (u.kv_head + 1) * group; ++h) {
       const kernels::ForwardHead work{.shape = head,
                                       .rules = head_rules(spec, shape, queries, keys, u.sequence, h),
