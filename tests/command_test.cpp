@@ -28,9 +28,10 @@ using check::write_file;
 using check::write_tiny_bert;
 using nlohmann::json;
 
-const char* const kVerbs[] = {"embed",  "rerank", "index",    "search",     "fill",    "classify",   "tag",
-                              "answer", "eval",   "tokenize", "detokenize", "forward", "convert",    "pull",
-                              "remove", "bench",  "list",     "show",       "doctor",  "completion", "man"};
+const char* const kVerbs[] = {"embed",   "rerank",     "index",  "search",   "fill",       "classify",
+                              "tag",     "answer",     "eval",   "tokenize", "detokenize", "forward",
+                              "convert", "pull",       "remove", "bench",    "list",       "show",
+                              "doctor",  "completion", "man",    "cluster",  "mine"};
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
