@@ -93,10 +93,7 @@ int main(int argc, char** argv) {
   for (int i = 4; i < argc; ++i) efforts.push_back(std::stoll(argv[i]));
   if (efforts.empty()) efforts = {50, 100, 200, 400, 800};
 
-  const std::string dtype = SearchIndex::open(argv[1]).dtype();
-  EmbedderOptions options;
-  if (!dtype.empty()) options.compute = compute_from_name(dtype);
-  const auto model = Embedder::load(argv[2], options);
+  const auto model = Embedder::load(argv[2], SearchIndex::open(argv[1]).options());
   const Remembered encoder(*model, questions);
   // The approximate passes come first, each with an index of its own: afterwards all vectors are in memory.
   std::vector<Found> approximate;

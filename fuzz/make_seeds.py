@@ -174,6 +174,16 @@ seed("search_index", "version", patches((63, 9)))
 seed("search_index", "cut", patches((0xFFFFF0, 0)))
 seed("search_index", "pages", patches((4096, 0xFF), (8192, 0), (12288, 0x0D), (16384, 0x0A), (20480, 0xFF)))
 
+options = {"truncate_dim": 3, "normalize": True, "pooling": ["cls", "mean"], "max_tokens": 64, "prompt": "p: ", "query_prompt": "q\u00e9: ",
+           "prompt_name": "document", "query_prompt_name": "query"}
+seed("embedder_options", "all", json.dumps(options, ensure_ascii=False))
+seed("embedder_options", "none", "{}")
+seed("embedder_options", "number", '{"truncate_dim":18446744073709551615,"max_tokens":1e3}')
+seed("embedder_options", "mode", '{"pooling":["mean_sqrt_len_tokens","mean_sqrt_len"]}')
+seed("embedder_options", "null", '{"prompt":null}')
+seed("embedder_options", "unknown", '{"dimension":3}')
+seed("embedder_options", "bytes", b'{"prompt":"\xff\xc2\x9b"}')
+
 # ann_cache: the kind, then changes; ids begin at 192, levels and centroids at 288, links at 300
 seed("ann_cache", "graph", b"\0")
 seed("ann_cache", "lists", b"\1")

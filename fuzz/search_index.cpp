@@ -27,6 +27,7 @@ class LetterEncoder final : public TextEncoder {
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   bool is_normalized() const override { return false; }
   std::string identity() const override { return "letters"; }
+  std::string settings() const override { return R"({"truncate_dim":4})"; }
   Tensor encode(std::span<const std::string> texts, TextRole) const override {
     Tensor out = Tensor::full({static_cast<std::int64_t>(texts.size()), 4}, 1);
     for (std::size_t i = 0; i < texts.size(); ++i)

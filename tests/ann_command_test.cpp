@@ -83,6 +83,25 @@ TEST_F(AnnCommand, AnIndexIsMadeKeptUpToDateAndAsked) {
   EXPECT_FALSE(fs::exists(t / "x.index.hnsw"));
 }
 
+TEST_F(AnnCommand, TheStructureIsOfTheCutVectors) {
+  if (without_faiss) GTEST_SKIP() << "built without Faiss";
+  expect_failure(shell(kIndex + std::string("--truncate-dim 3 --ann ivfpq --ann-bytes 2")), 2, "divisor");
+  for (const std::string kind : {"hnsw", "ivfpq"})
+    for (const std::string options : {"--truncate-dim 3", "--truncate-dim 3 --normalize"}) {
+      SCOPED_TRACE(kind + " " + options);
+      fs::remove(t / "x.index");
+      ASSERT_EQ(shell(kIndex + options + " --ann " + kind).status, 0);
+      EXPECT_EQ(objects(shell("$lyceum index notes --output x.index --json"))[0]["ann"]["added"], 0);
+      const std::string ask = "$lyceum search x.index 'the cat' --json --top 5 ";
+      const auto exact = objects(shell(ask + "--exact"));
+      EXPECT_EQ(exact.size(), 5u);
+      const RunResult near = shell(ask + "--effort 50");
+      EXPECT_EQ(near.err, "") << "no trouble: it was used";
+      EXPECT_EQ(objects(near)[0]["score"], exact[0]["score"]);
+      EXPECT_EQ(shell("$lyceum index --output x.index --verify").status, 0);
+    }
+}
+
 TEST_F(AnnCommand, WithoutFaissTheIndexIsMadeAndSearchedExactly) {
   if (!without_faiss) GTEST_SKIP() << "Faiss is here";
   expect_failure(shell(kIndex + std::string("--ann hnsw")), 3, "libfaiss-dev");

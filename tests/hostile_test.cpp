@@ -1353,6 +1353,10 @@ class HostileIndex : public Hostile {
     sqlite3_close(db);
     return path;
   }
+  // What it says its embedder was loaded with.
+  fs::path with_options(const std::string& name, const std::string& options) const {
+    return changed(name, "INSERT INTO meta VALUES('embedding_options', '" + options + "')");
+  }
   RunResult search(const fs::path& index, const Words& options = {}) const {
     Words arguments{"search", index.string(), "cat", "--model", model_.string()};
     arguments.insert(arguments.end(), options.begin(), options.end());
@@ -1399,6 +1403,25 @@ TEST_F(HostileIndex, IndexesThatAreNot) {
       {changed("nothing.index", "DELETE FROM meta WHERE key = 'width'"), {"nothing.index", "width"}},
       {changed("model.index", "UPDATE meta SET value = 'another' WHERE key = 'identity'"),
        {"model.index", "another"}},
+      {with_options("o1.index", "x"), {"o1.index", "embedding_options"}},
+      {with_options("o2.index", std::string(1 << 18, '[')), {"o2.index", "embedding_options", "nested"}},
+      {with_options("o3.index", R"({"truncate_dim":7})"), {"o3.index", "truncate_dim", "found 7", "8"}},
+      {with_options("o4.index", R"({"truncate_dim":99999999999999999999})"), {"o4.index", "truncate_dim"}},
+      {with_options("o5.index", R"({"pooling":["\u001b[31m"]})"), {"o5.index", "pooling"}},
+      {with_options("o6.index", R"({"normalize":"yes"})"), {"o6.index", "normalize", "yes"}},
+      {with_options("o7.index", R"({"other":1})"), {"o7.index", "other"}},
+      {with_options("o8.index", R"({"prompt":")" + std::string(2 << 20, 'x') + "\"}"),
+       {"o8.index", "embedding_options", "bytes"}},
+      // well formed, but the model cannot do it, or gives other vectors with it
+      {with_options("o9.index", R"({"prompt_name":"x"})"), {"o9.index", "prompt 'x'"}},
+      {with_options("o10.index", R"({"max_tokens":1})"), {"o10.index", "max_tokens"}},
+      {with_options("o11.index", R"({"pooling":["cls","mean"]})"), {"o11.index", "made with the model"}},
+      {with_options("o12.index", R"({"query_prompt":")" + std::string(1 << 19, 'x') + "\"}"),
+       {"o12.index", "made with"}},
+      {changed("o13.index",
+               "INSERT INTO meta VALUES('embedding_options', '{\"truncate_dim\":9}');"
+               "UPDATE meta SET value = 9 WHERE key = 'width'"),
+       {"o13.index", "truncate_dim", "at most the 8"}},
       {changed("short.index", "UPDATE chunks SET vector = x'00000000' WHERE id = 2"),
        {"short.index", "passage 2", "4 bytes"}},
       {changed("nan.index", "UPDATE chunks SET vector = x'0000c07f' || substr(vector, 5) WHERE id = 1"),

@@ -180,6 +180,27 @@ TEST_F(RanksCommand, IndexGivesTheBytesOfOneProcess) {
     ASSERT_EQ(r.status, 0) << r.text();
     EXPECT_EQ(read_text(t / (std::to_string(processes) + ".index")), read_text(t / "1.index")) << processes;
   }
+  // so do the options of the vectors, which every process takes from the index
+  const auto cut = [&](int processes, const Words& options) {
+    const std::string file = (t / (std::to_string(processes) + ".cut")).string();
+    const Words words = Words{"index", (t / "notes").string(), "--output", file} + options;
+    return processes == 1 ? alone(words) : together(processes, words);
+  };
+  const Words options{"--model", model,     "--truncate-dim", "3",        "--normalize", "--pooling",
+                      "cls",     "--dtype", "int8",           "--prompt", "the cat "};
+  for (const int processes : {1, 2}) {
+    ASSERT_EQ(cut(processes, options).status, 0);
+    write_lines("notes/0.txt", 5, 4 + processes);
+    const RunResult r = cut(processes, {});
+    EXPECT_EQ(r.status, 0) << r.text();
+    EXPECT_NE(r.out.find("59 unchanged"), std::string::npos) << r.text();
+    write_lines("notes/0.txt", 5, 4);
+    EXPECT_EQ(cut(processes, {}).status, 0);
+  }
+  EXPECT_EQ(alone({"search", (t / "1.cut").string(), "the dog", "--json"}).out,
+            alone({"search", (t / "2.cut").string(), "the dog", "--json"}).out);
+  expect_failure(cut(2, {"--truncate-dim", "4"}), 1, "made with the embedding options");
+  write_lines("notes/0.txt", 1);
   // the model comes from the index; what is there stays
   const RunResult again =
       together(2, {"index", (t / "notes").string(), "--output", (t / "2.index").string()});

@@ -15,6 +15,10 @@ class Embedder;  // of the library's inside
 struct EmbeddingOptions {
   std::string prompt_name;            // one of the model's prompts; empty: its default
   std::optional<std::string> prompt;  // a text of your own before every text instead
+  // The same before the questions of a TextIndex only; without them questions have the prompt above, else the
+  // model's own for questions where it has one.
+  std::string query_prompt_name;
+  std::optional<std::string> query_prompt;
   std::int64_t max_tokens = 0;       // cut texts to fewer tokens than the model takes; 0: what the model says
   std::vector<std::string> pooling;  // "mean", "cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken",
                                      // one behind the other; empty: the model's own

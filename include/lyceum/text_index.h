@@ -28,9 +28,12 @@ struct TextIndexChange {
 
 class TextIndex {
  public:
+  // What the model of this index was loaded with, for EmbeddingModel::load: an index remembers it. Throws as
+  // open().
+  static EmbeddingOptions embedding_options(const std::string& file);
   // Creates the file or opens one for writing. One writer at a time; readers may go on reading. Throws
-  // Errc::kIo for a second writer, kData when the index was made with another model, kFormat for files that
-  // are no index.
+  // Errc::kIo for a second writer, kData when the index was made with another model or with other options,
+  // kFormat for files that are no index.
   static TextIndex open_for_writing(const std::string& file, const EmbeddingModel& model);
   // For searching only.
   static TextIndex open(const std::string& file, const EmbeddingModel& model);

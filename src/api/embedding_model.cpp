@@ -9,6 +9,8 @@ namespace lyceum {
 EmbeddingModel EmbeddingModel::load(const std::string& model, const EmbeddingOptions& options) {
   const EmbedderOptions inside{.prompt_name = options.prompt_name,
                                .prompt = options.prompt,
+                               .query_prompt_name = options.query_prompt_name,
+                               .query_prompt = options.query_prompt,
                                .max_tokens = options.max_tokens,
                                .pooling = options.pooling,
                                .truncate_dim = options.truncate_dim,

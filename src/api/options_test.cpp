@@ -52,6 +52,38 @@ TEST(Api, EveryClassLoadsInTheFormatThatIsAskedFor) {
   expect_error(Errc::kUsage, "dtype 'f32'", [&] { TextTokenizer::load(golden("fill"), {.dtype = "f32"}); });
 }
 
+TEST(Api, AnIndexRemembersWhatItsModelWasLoadedWith) {
+  const check::TemporaryFolder t;
+  check::write_file(t / "a.txt", "the cat sat");
+  const std::string name = LYCEUM_SOURCE_DIR "/src/tasks/embed/golden/tiny_sentence_model",
+                    file = (t / "x.index").string(), text = (t / "a.txt").string();
+  const EmbeddingOptions made{.prompt_name = "document",
+                              .query_prompt = "query: ",
+                              .max_tokens = 12,
+                              .truncate_dim = 3,
+                              .normalize = true,
+                              .dtype = "bf16"};
+  const auto model = EmbeddingModel::load(name, made);
+  TextIndex::open_for_writing(file, model).update(std::span(&text, 1));
+  const EmbeddingOptions kept = TextIndex::embedding_options(file);
+  EXPECT_EQ(kept.prompt_name, "document");
+  EXPECT_EQ(kept.prompt, std::nullopt);
+  EXPECT_EQ(kept.query_prompt_name, "");
+  EXPECT_EQ(kept.query_prompt, "query: ");
+  EXPECT_EQ(kept.max_tokens, 12);
+  EXPECT_TRUE(kept.pooling.empty());
+  EXPECT_EQ(kept.truncate_dim, 3);
+  EXPECT_TRUE(kept.normalize);
+  EXPECT_EQ(kept.dtype, "bf16");
+  const auto again = EmbeddingModel::load(name, kept);
+  EXPECT_EQ(TextIndex::open(file, again).search("the cat").size(), 1u);
+  EXPECT_EQ(TextIndex::open_for_writing(file, again).update(std::span(&text, 1)).unchanged, 1);
+  expect_error(Errc::kData, "embedding options", [&] {
+    TextIndex::open_for_writing(file, EmbeddingModel::load(name, {.truncate_dim = 3, .dtype = "bf16"}));
+  });
+  expect_error(Errc::kIo, "y.index", [&] { TextIndex::embedding_options((t / "y.index").string()); });
+}
+
 TEST(Api, AThreadLimitHoldsForItsThreadWhileItLives) {
   const int before = threads();
   {

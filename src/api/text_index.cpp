@@ -1,6 +1,7 @@
 #include "lyceum/text_index.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "base/utf8.h"
 #include "tasks/embed/embedder.h"
@@ -12,6 +13,19 @@ TextIndex::TextIndex(SearchIndex&& index, const EmbeddingModel& model)
     : inside_(std::make_unique<SearchIndex>(std::move(index))), model_(model) {}
 TextIndex::TextIndex(TextIndex&&) noexcept = default;
 TextIndex::~TextIndex() = default;
+
+EmbeddingOptions TextIndex::embedding_options(const std::string& file) {
+  EmbedderOptions inside = SearchIndex::open(file).options();
+  return {.prompt_name = std::move(inside.prompt_name),
+          .prompt = std::move(inside.prompt),
+          .query_prompt_name = std::move(inside.query_prompt_name),
+          .query_prompt = std::move(inside.query_prompt),
+          .max_tokens = inside.max_tokens,
+          .pooling = std::move(inside.pooling),
+          .truncate_dim = inside.truncate_dim,
+          .normalize = inside.normalize,
+          .dtype = inside.compute ? compute_name(*inside.compute) : ""};
+}
 
 TextIndex TextIndex::open_for_writing(const std::string& file, const EmbeddingModel& model) {
   return {SearchIndex::open_for_writing(file, *model.inside_), model};

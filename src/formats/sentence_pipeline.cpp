@@ -153,4 +153,9 @@ void set_pooling(SentencePipeline& pipeline, const std::vector<std::string>& mod
   pipeline.modules.front().modes = std::move(checked);
 }
 
+void check_pooling(const std::vector<std::string>& modes, const std::string& where) {
+  std::vector<std::string> checked;
+  for (const std::string& mode : modes) add_mode(checked, mode, where);
+}
+
 }  // namespace lyceum

@@ -40,8 +40,9 @@ enum class PipelineUse { kVectors, kScores };
 // Errc::kFormat for bad files.
 SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use = PipelineUse::kVectors);
 
-// Pools with these modes instead of the folder's own. Throws Errc::kUnsupported for a name that is none, or
-// that comes twice.
+// Pools with these modes instead of the folder's own. Throws what check_pooling throws.
 void set_pooling(SentencePipeline& pipeline, const std::vector<std::string>& modes);
+// Throws Errc::kUnsupported, beginning with `where`, for a name that is none, or that comes twice.
+void check_pooling(const std::vector<std::string>& modes, const std::string& where);
 
 }  // namespace lyceum

@@ -1,4 +1,5 @@
 // What a hostile tokenizer.json may not cost.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "check/expect_error.h"
@@ -67,6 +68,33 @@ TEST(TokenizerLimits, ATemplateHoldsEachTextOnce) {
   };
   EXPECT_EQ(Tokenizer::from_json(with(a), "t")->encode("a").ids, (std::vector<std::int32_t>{1}));
   expect_error(Errc::kUnsupported, "'single'", [&] { Tokenizer::from_json(with(a + "," + a), "t"); });
+}
+
+// The reference panics on them, or nests one template in the other's pieces.
+TEST(TokenizerLimits, ASecondTemplateIsRefusedWhereTheFirstAddsTokensOrTypes) {
+  const auto part = [](const char* name, int type) {
+    return fmt::format(R"({{"Sequence":{{"id":"{}","type_id":{}}}}})", name, type);
+  };
+  const auto with = [](const std::string& single, const std::string& pair) {
+    return R"({"type":"TemplateProcessing","single":[)" + single + R"(],"pair":[)" + pair +
+           R"(],"special_tokens":{"a":{"id":"a","ids":[1],"tokens":["a"]}}})";
+  };
+  const auto load = [](const std::string& first, const std::string& second) {
+    return Tokenizer::from_json(
+        tokenizer(R"("post_processor":{"type":"Sequence","processors":[)" + first + "," + second + "]}"),
+        "t");
+  };
+  const std::string a = R"({"SpecialToken":{"id":"a","type_id":0}})", one = part("A", 0),
+                    two = one + "," + part("B", 1), nothing = with(one, two), adds = with(a + "," + one, two),
+                    bert = R"({"type":"BertProcessing","sep":["a",1],"cls":["aa",2]})";
+  EXPECT_EQ(load(nothing, adds)->encode("aa").ids, (std::vector<std::int32_t>{1, 2}));
+  EXPECT_EQ(
+      load(nothing, R"({"type":"Sequence","processors":[)" + nothing + "," + bert + "]}")->encode("a").ids,
+      (std::vector<std::int32_t>{2, 1, 1}));
+  for (const std::string& first : {adds, bert, with(one, two + "," + a), with(part("A", 1), two),
+                                   with(one, one + "," + part("B", 0)), with(one, part("B", 1) + "," + one)})
+    for (const std::string& second : {nothing, adds, bert})
+      expect_error(Errc::kUnsupported, "behind another template", [&] { load(first, second); });
 }
 
 TEST(TokenizerLimits, APieceLongerThanAnyWordIsNoHarm) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/lyceum/app.h"
 #include "apps/lyceum/processes.h"
@@ -22,6 +23,8 @@ namespace {
 struct IndexOptions {
   std::vector<std::string> inputs;
   std::string model, output, ann;
+  EmbedderOptions embedder;
+  std::string prompt, query_prompt;
   ChunkOptions chunks;
   AnnSettings settings;
   std::uint64_t max_file_mb = 16;
@@ -71,18 +74,41 @@ AnnBuilt build_approximate(SearchIndex& index, const Embedder& embedder, const C
   });
 }
 
-// The number format of the command line, else the one that the index was made with.
-Common with_dtype_of(const SearchIndex& index, Common common) {
-  if (common.dtype.empty()) common.dtype = index.dtype();
-  return common;
+// What the command line says of the embedder.
+EmbedderOptions given_options(const IndexOptions& o, const Common& common) {
+  EmbedderOptions options = o.embedder;
+  if (!o.prompt.empty()) options.prompt = o.prompt;
+  if (!o.query_prompt.empty()) options.query_prompt = o.query_prompt;
+  options.compute = compute_of(common);
+  return options;
 }
+
+// The model of an index that is there, with what the index remembers where `given` says nothing.
+std::shared_ptr<const Embedder> load_for(const SearchIndex& index, const std::string& file,
+                                         const ModelFolder& folder, const EmbedderOptions& given) {
+  const EmbedderOptions kept = index.options(), options = filled_up(given, kept);
+  try {
+    return Embedder::load(folder, options);
+  } catch (const Error& error) {
+    const std::string text = options_text(kept);
+    if (text.empty() || text != options_text(options) ||
+        (error.code() != Errc::kUsage && error.code() != Errc::kData))
+      throw;
+    fail(Errc::kData,
+         "{}: was made with the embedding options {}, which the model {} does not take: {}. Fix: give the "
+         "model that the index was made with, or make the index anew.",
+         file, shortened(text, 300), folder.name(), error.what());
+  }
+}
+
+using SharedModel = std::vector<std::string>;  // name, options_text(), number format
 
 // On every process but the first, which has the index: embeds passages with the model that it names.
 void embed_for_index(Ranks& ranks, const Common& common) {
-  const auto [name, dtype] = unpacked<TextPair>(ranks.broadcast(""));
-  Common as_index = common;
-  as_index.dtype = dtype;
-  const auto embedder = Embedder::load(find_model(ranks, name, common), {.compute = compute_of(as_index)});
+  const auto message = unpacked<SharedModel>(ranks.broadcast(""));
+  EmbedderOptions options = options_from_text(message.at(1), "index");
+  if (!message.at(2).empty()) options.compute = compute_from_name(message[2]);
+  const auto embedder = Embedder::load(find_model(ranks, message[0], common), options);
   expect_same(ranks, "model", embedder->identity());
   SharedEncoder::serve(*embedder, ranks);
 }
@@ -107,16 +133,20 @@ void index(const IndexOptions& o, const Common& common) {
   }
   if (o.ann.empty() && o.settings != AnnSettings{})
     fail(Errc::kUsage, "index: the --ann-... options need --ann hnsw or --ann ivfpq");
-  Common as_index = common;
+  EmbedderOptions options = given_options(o, common);
+  std::optional<SearchIndex> there;
   if (std::filesystem::exists(o.output, error) && std::filesystem::file_size(o.output, error) > 0) {
-    const SearchIndex there = SearchIndex::open(o.output);
-    if (name.empty()) name = there.model();
-    as_index = with_dtype_of(there, common);
+    there.emplace(SearchIndex::open(o.output));
+    if (name.empty()) name = there->model();
+    options = filled_up(options, there->options());
   } else if (name.empty()) {
     fail(Errc::kUsage, "index: --model is missing; a new index needs one");
   }
-  ranks.broadcast(packed(TextPair(name, as_index.dtype)));
-  const auto embedder = Embedder::load(find_model(ranks, name, common), {.compute = compute_of(as_index)});
+  ranks.broadcast(packed(
+      SharedModel{name, options_text(options), options.compute ? compute_name(*options.compute) : ""}));
+  const ModelFolder folder = find_model(ranks, name, common);
+  const auto embedder = there ? load_for(*there, o.output, folder, options) : Embedder::load(folder, options);
+  there.reset();
   if (!ranks.is_alone()) expect_same(ranks, "model", embedder->identity());
   SearchIndex index = SearchIndex::open_for_writing(o.output, *embedder, o.chunks);
   // a folder's name is kept so that it is found from any working directory
@@ -199,8 +229,9 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t most
 void search(const QueryOptions& o, const Common& common) {
   apply(common);
   const SearchIndex index = SearchIndex::open(o.index);
-  const auto embedder = Embedder::load(find_model(o.model.empty() ? index.model() : o.model, common),
-                                       {.compute = compute_of(with_dtype_of(index, common))});
+  const auto embedder =
+      load_for(index, o.index, find_model(o.model.empty() ? index.model() : o.model, common),
+               {.compute = compute_of(common)});
   LineReader reader(o.input, common);
   // one question on the command line needs no repeating; of a list, each answer says which it belongs to
   const bool is_list = o.input.texts.size() != 1 || o.input.texts[0] == "-";
@@ -214,7 +245,7 @@ void search(const QueryOptions& o, const Common& common) {
       if (!is_list) fail(Errc::kUsage, "search: the question is empty");
       continue;
     }
-    if (embedder->tokenizer().encode(query, {.max_tokens = embedder->max_tokens()}).truncated) {
+    if (embedder->cuts(query, TextRole::kQuery)) {
       if (o.no_truncate)
         fail(Errc::kData, "question {} has more than {} tokens. Fix: cut it, or leave out --no-truncate",
              reader.lines(), embedder->max_tokens());
@@ -259,6 +290,14 @@ void add_index(CLI::App& app) {
   verb.option("--output,-o", o->output,
               "The index file; the same command again brings it up to date, also after an interruption")
       .required();
+  verb.option("--prompt-name", o->embedder.prompt_name, "One of the model's prompts, before every text");
+  verb.option("--prompt", o->prompt,
+              "A text to put before every passage and question. The index remembers this option and the "
+              "others of its vectors: they need not be given again, neither here nor to search");
+  verb.option("--query-prompt-name", o->embedder.query_prompt_name,
+              "One of the model's prompts, before questions instead");
+  verb.option("--query-prompt", o->query_prompt, "A text to put before questions instead");
+  add_vector_options(verb, o->embedder);
   verb.option("--chunk-tokens", o->chunks.tokens, "The most tokens of a passage, for a new index")
       .show_default();
   verb.option("--chunk-overlap", o->chunks.overlap, "Tokens that two passages share, for a new index")

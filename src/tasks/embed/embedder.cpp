@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/utf8.h"
 #include "formats/content_digest.h"
 #include "ops/pooling/pooling.h"
 #include "tasks/common/task_model.h"
@@ -37,20 +38,22 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
                       options.max_tokens},
                      *e->tokenizer_, folder);
   check_vocabulary(*e->model_, *e->tokenizer_, folder);
+  e->options_ = options;
+  for (std::optional<std::string>* prompt : {&e->options_.prompt, &e->options_.query_prompt})
+    if (*prompt) repair_utf8(**prompt);
   const std::string name =
       options.prompt_name.empty() ? e->pipeline_.default_prompt_name : options.prompt_name;
   if (options.prompt) {
-    e->prompt_ = *options.prompt;
+    e->prompt_ = *e->options_.prompt;
     e->own_prompt_ = true;
   } else if (!name.empty()) {
-    const auto it = e->pipeline_.prompts.find(name);
-    if (it == e->pipeline_.prompts.end()) {
-      std::string known;
-      for (const auto& [key, text] : e->pipeline_.prompts) known += (known.empty() ? "" : ", ") + key;
-      fail(Errc::kUsage, "prompt '{}': this model has {}", name, known.empty() ? "no prompts" : known);
-    }
-    e->prompt_ = it->second;
+    e->prompt_ = e->prompt_named(name);
     e->own_prompt_ = !options.prompt_name.empty();
+  }
+  if (options.query_prompt) {
+    e->query_prompt_ = e->options_.query_prompt;
+  } else if (!options.query_prompt_name.empty()) {
+    e->query_prompt_ = e->prompt_named(options.query_prompt_name);
   }
   const std::int64_t whole = e->head_->width();
   if (options.truncate_dim > whole)
@@ -58,9 +61,6 @@ std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const 
          options.truncate_dim, whole);
   const std::int64_t kept = options.truncate_dim > 0 ? options.truncate_dim : e->pipeline_.truncate_dim;
   e->width_ = kept > 0 ? std::min(kept, whole) : whole;
-  e->normalizes_ = options.normalize;
-  e->own_pooling_ = !options.pooling.empty();
-  e->compute_ = options.compute;
   e->folder_ = folder;
   e->body_ = body;
   return e;
@@ -79,22 +79,32 @@ std::string Embedder::identity() const {
           digest.add_file(*file);
     digest.add(prompt_);
     digest.add(own_prompt_ ? "own prompt" : "");
+    if (query_prompt_) digest.add("query prompt" + *query_prompt_);
     identity_ = fmt::format("{:016x}-{}", digest.value(), max_tokens_);
-    if (own_pooling_)
+    if (!options_.pooling.empty())
       for (const std::string& mode : pipeline_.modules.front().modes) identity_ += "-" + mode;
     if (width_ != head_->width()) identity_ += fmt::format("-{}d", width_);
-    if (normalizes_) identity_ += "-unit";
+    if (options_.normalize) identity_ += "-unit";
     const std::vector<std::string> names = checkpoint.names();
     const bool is_quantized =  // then f32 is not what the files ask for
         std::any_of(names.begin(), names.end(),
                     [&](const std::string& name) { return checkpoint.find(name)->dtype() == DType::kI8; });
-    if (compute_ && (*compute_ != Compute::kF32 || is_quantized))
-      identity_ += fmt::format("-{}", compute_name(*compute_));
+    if (const auto compute = options_.compute; compute && (*compute != Compute::kF32 || is_quantized))
+      identity_ += fmt::format("-{}", compute_name(*compute));
   });
   return identity_;
 }
 
+const std::string& Embedder::prompt_named(const std::string& name) const {
+  const auto it = pipeline_.prompts.find(name);
+  if (it != pipeline_.prompts.end()) return it->second;
+  std::string known;
+  for (const auto& [key, text] : pipeline_.prompts) known += (known.empty() ? "" : ", ") + key;
+  fail(Errc::kUsage, "prompt '{}': this model has {}", name, known.empty() ? "no prompts" : known);
+}
+
 const std::string& Embedder::prompt_for(TextRole role) const {
+  if (role == TextRole::kQuery && query_prompt_) return *query_prompt_;
   if (own_prompt_ || role == TextRole::kPlain) return prompt_;
   const auto it = [&] {
     if (role == TextRole::kQuery) return pipeline_.prompts.find("query");
@@ -105,6 +115,23 @@ const std::string& Embedder::prompt_for(TextRole role) const {
   return it == pipeline_.prompts.end() ? prompt_ : it->second;
 }
 
+std::int64_t Embedder::prompt_tokens(const std::string& prompt) const {
+  if (prompt.empty()) return 0;
+  const Encoding e = tokenizer_->encode(prompt, {.max_tokens = max_tokens_});
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(e.ids.size()) - 1);
+}
+
+std::int64_t Embedder::text_tokens(TextRole role) const {
+  const std::string& prompt = prompt_for(role);
+  if (prompt.empty()) return TextEncoder::text_tokens(role);
+  const Encoding e = tokenizer_->encode(prompt, {.max_tokens = max_tokens_});
+  return max_tokens_ - static_cast<std::int64_t>(e.ids.size());
+}
+
+bool Embedder::cuts(const std::string& text, TextRole role) const {
+  return tokenize({&text, 1}, prompt_for(role)).front().truncated;
+}
+
 Tensor Embedder::encode(std::span<const std::string> texts, TextRole role) const {
   return encode(texts, role, nullptr);
 }
@@ -112,10 +139,7 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role) const
 Tensor Embedder::encode(std::span<const std::string> texts, TextRole role,
                         std::vector<std::uint8_t>* truncated) const {
   const std::string& prompt = prompt_for(role);
-  std::int64_t prompt_tokens = 0;  // at the front, without the final special token
-  if (!prompt.empty())
-    prompt_tokens = std::max<std::int64_t>(
-        0, static_cast<std::int64_t>(tokenizer_->encode(prompt, {.max_tokens = max_tokens_}).ids.size()) - 1);
+  const std::int64_t tokens_of_prompt = prompt_tokens(prompt);
   const std::vector<Encoding> encodings = tokenize(texts, prompt);
   if (truncated != nullptr) {
     truncated->clear();
@@ -125,9 +149,9 @@ Tensor Embedder::encode(std::span<const std::string> texts, TextRole role,
   Tensor out = Tensor::empty({static_cast<std::int64_t>(texts.size()), width_});
   run_batches(*model_, encodings, [&](const Tensor& hidden, const PackedTokens& batch, std::size_t first) {
     const std::vector<std::int64_t> prompts(static_cast<std::size_t>(batch.layout.sequences()),
-                                            prompt_tokens);
+                                            tokens_of_prompt);
     Tensor vectors = (*head_)(hidden, batch.layout, prompts).columns(0, width_);
-    if (normalizes_) vectors = normalize(vectors);
+    if (options_.normalize) vectors = normalize(vectors);
     for (std::int64_t r = 0; r < vectors.rows(); ++r)
       std::copy_n(vectors.row<float>(r), width_,
                   out.mutable_row<float>(static_cast<std::int64_t>(first) + r));
@@ -141,7 +165,7 @@ TokenVectors Embedder::encode_tokens(std::span<const std::string> texts, TextRol
     out.first.push_back(out.first.back() + static_cast<std::int64_t>(e.ids.size()));
   out.vectors = Tensor::empty({out.first.back(), model_->width()});
   run_batches(*model_, out.encodings, [&](const Tensor& hidden, const PackedTokens&, std::size_t first) {
-    const Tensor vectors = normalizes_ ? normalize(hidden) : hidden;
+    const Tensor vectors = options_.normalize ? normalize(hidden) : hidden;
     std::copy_n(vectors.data<float>(), vectors.elements(), out.vectors.mutable_row<float>(out.first[first]));
   });
   return out;

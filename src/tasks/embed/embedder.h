@@ -8,19 +8,10 @@
 #include <vector>
 
 #include "nn/sentence_model.h"
+#include "tasks/embed/embedder_options.h"
 #include "tasks/embed/text_encoder.h"
 
 namespace lyceum {
-
-struct EmbedderOptions {
-  std::string prompt_name;            // one of the model's prompts; empty: its default
-  std::optional<std::string> prompt;  // a text of one's own instead
-  std::int64_t max_tokens = 0;        // 0: what the model says
-  std::vector<std::string> pooling;   // modes, as set_pooling; empty: the model's own
-  std::int64_t truncate_dim = 0;      // keep so many values of a vector (Matryoshka); 0: what the model says
-  bool normalize = false;             // to length 1 afterwards, whatever the model's modules do
-  std::optional<Compute> compute;     // not given: as the files are
-};
 
 // A vector for each token: rows first[i] to first[i + 1] of `vectors` belong to text i.
 struct TokenVectors {
@@ -39,16 +30,20 @@ class Embedder final : public TextEncoder {
   std::int64_t max_tokens() const override { return max_tokens_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   bool is_normalized() const override {
-    return normalizes_ || (head_->is_normalized() && width_ == head_->width());
+    return options_.normalize || (head_->is_normalized() && width_ == head_->width());
   }
   // Of the content: weights, tokenizer, modules, prompt and length, wherever the folder lies. Reads the
   // weights the first time.
   std::string identity() const override;
+  std::string settings() const override { return options_text(options_); }
+  std::int64_t text_tokens(TextRole role) const override;
   // Throws Errc::kInterrupted between two batches after a request_interrupt().
   Tensor encode(std::span<const std::string> texts, TextRole role = TextRole::kPlain) const override;
   // The same, telling which texts were cut (truncated may be null).
   Tensor encode(std::span<const std::string> texts, TextRole role,
                 std::vector<std::uint8_t>* truncated) const;
+  // Whether encode() would cut this text.
+  bool cuts(const std::string& text, TextRole role) const;
   // The body's last layer, for late interaction (Khattab and Zaharia 2020, section 3): every token of a text,
   // special ones and a prompt's too, of length 1 when the options ask for it; no pooling, no other module. R:
   // SentenceTransformer.encode(output_value="token_embeddings").
@@ -62,21 +57,25 @@ class Embedder final : public TextEncoder {
 
  private:
   Embedder() = default;
+  // Of the model's prompts. Throws Errc::kUsage for a name that is none.
+  const std::string& prompt_named(const std::string& name) const;
   const std::string& prompt_for(TextRole role) const;
+  // Of a prompt, at the front of a text: without the final special token.
+  std::int64_t prompt_tokens(const std::string& prompt) const;
   std::vector<Encoding> tokenize(std::span<const std::string> texts, const std::string& prompt) const;
   std::unique_ptr<Model> model_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   SentencePipeline pipeline_;
   std::unique_ptr<SentenceHead> head_;
   std::int64_t max_tokens_ = 0, width_ = 0;
-  bool normalizes_ = false, own_pooling_ = false;
-  std::optional<Compute> compute_;
+  EmbedderOptions options_;
   std::optional<ModelFolder> folder_, body_;
   std::vector<std::string> unused_;
   mutable std::once_flag identified_;
   mutable std::string identity_;
   std::string prompt_;
   bool own_prompt_ = false;
+  std::optional<std::string> query_prompt_;
 };
 
 }  // namespace lyceum

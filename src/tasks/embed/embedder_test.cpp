@@ -53,6 +53,37 @@ TEST(Embedder, RolesChooseTheModelsPromptsAndAnOwnPromptStandsOverThem) {
   expect_close(embedder->encode(texts(), TextRole::kDocument), expected()["document"]);
   expect_close(load({.prompt_name = "query"})->encode(texts(), TextRole::kDocument), expected()["query"]);
   EXPECT_THROW(load({.prompt_name = "nonsense"}), Error);
+
+  for (const auto& own :
+       {load({.prompt = "passage: ", .query_prompt = "query: "}),
+        load({.prompt_name = "document", .query_prompt_name = "query"}), load({.query_prompt = "query: "})}) {
+    expect_close(own->encode(texts(), TextRole::kQuery), expected()["query"]);
+    expect_close(own->encode(texts(), TextRole::kDocument), expected()["document"]);
+  }
+  expect_close(load({.query_prompt_name = "document"})->encode(texts(), TextRole::kPlain),
+               expected()["plain"]);
+  check::expect_error(Errc::kUsage, "prompt 'nonsense'", [] { load({.query_prompt_name = "nonsense"}); });
+}
+
+TEST(Embedder, APromptTakesRoomFromItsText) {
+  const auto embedder = load({.prompt = "query: "});
+  const std::int64_t room = embedder->text_tokens(TextRole::kDocument);
+  const std::int64_t prompt =
+      static_cast<std::int64_t>(embedder->tokenizer().encode("query: ").ids.size()) - 2;
+  EXPECT_GT(prompt, 0);
+  EXPECT_EQ(room, embedder->max_tokens() - 2 - prompt);
+  std::string text = "the";
+  for (std::int64_t i = 1; i < room; ++i) text += " the";
+  EXPECT_FALSE(embedder->cuts(text, TextRole::kQuery));
+  EXPECT_TRUE(embedder->cuts(text + " the", TextRole::kQuery));
+  EXPECT_EQ(load()->text_tokens(TextRole::kPlain), embedder->max_tokens() - 2);
+}
+
+TEST(Embedder, InvalidBytesOfAPromptAreRepairedAndItsSettingsSaySo) {
+  EXPECT_EQ(load({.prompt = "caf\xE9 "})->settings(), R"({"prompt":"caf\ufffd "})");
+  EXPECT_EQ(load({.prompt = "caf\xE9 "})->identity(), load({.prompt = "caf\xEF\xBF\xBD "})->identity());
+  EXPECT_EQ(load({.truncate_dim = 3, .compute = Compute::kInt8})->settings(), R"({"truncate_dim":3})");
+  EXPECT_EQ(load()->settings(), "");
 }
 
 TEST(Embedder, VectorsAreCutNormalisedAndPooledAsTheLibraryDoes) {
@@ -84,6 +115,9 @@ TEST(Embedder, WhatChangesVectorsChangesTheIdentity) {
                                          {.normalize = true},
                                          {.max_tokens = 5},
                                          {.prompt = "x "},
+                                         {.query_prompt = "x "},
+                                         {.prompt = "x ", .query_prompt = "x "},
+                                         {.query_prompt = ""},
                                          {.compute = Compute::kInt8},
                                          {.compute = Compute::kBF16}})
     EXPECT_TRUE(identities.insert(load(options)->identity()).second) << identities.size();

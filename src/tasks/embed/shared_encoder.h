@@ -18,6 +18,8 @@ class SharedEncoder final : public TextEncoder {
   const Tokenizer& tokenizer() const override { return embedder_.tokenizer(); }
   bool is_normalized() const override { return embedder_.is_normalized(); }
   std::string identity() const override { return embedder_.identity(); }
+  std::string settings() const override { return embedder_.settings(); }
+  std::int64_t text_tokens(TextRole role) const override { return embedder_.text_tokens(role); }
   // The bits of Embedder::encode. Throws what it throws, and what share_work throws.
   Tensor encode(std::span<const std::string> texts, TextRole role = TextRole::kPlain) const override;
 

@@ -26,6 +26,12 @@ class TextEncoder {
   virtual bool is_normalized() const = 0;  // every vector has length 1
   // Names the model and its content: two encoders with one identity give the same bits.
   virtual std::string identity() const = 0;
+  // How it was loaded, as options_text() of embedder_options.h; empty: in no special way. An index keeps it.
+  virtual std::string settings() const { return {}; }
+  // Room for the tokens of a text itself, beside special ones and a prompt's.
+  virtual std::int64_t text_tokens(TextRole) const {
+    return max_tokens() - tokenizer().special_tokens_around_one();
+  }
   // [texts, width], f32, in the order of the texts. Valid UTF-8 only.
   virtual Tensor encode(std::span<const std::string> texts, TextRole role = TextRole::kPlain) const = 0;
 };

@@ -22,6 +22,10 @@ constexpr int kApplicationId = 0x4C594345;  // "LYCE"
 // not write here; reading version 1 is no trouble.
 constexpr int kVersion = 2;
 
+// The key of the encoder's settings in meta. A program that does not know it has other vectors, and so
+// another identity: it refuses.
+constexpr const char* kOptions = "embedding_options";
+
 struct SchemaObject {
   const char* name;
   const char* sql;
@@ -49,6 +53,13 @@ std::string dtype_of(const std::string& identity) {
 std::string without_dtype(const std::string& identity) {
   const std::string dtype = dtype_of(identity);
   return dtype.empty() ? identity : identity.substr(0, identity.size() - dtype.size() - 1);
+}
+
+// Of options_text(), for a message: prompts may be long.
+std::string cut_short(const std::string& options) {
+  constexpr std::size_t kMost = 300;
+  if (options.empty()) return "none";
+  return options.size() <= kMost ? options : options.substr(0, kMost) + "...";
 }
 
 }  // namespace
@@ -89,6 +100,9 @@ std::unique_ptr<IndexStore> IndexStore::open_for_writing(const fs::path& path, c
   if (store->number("SELECT count(*) FROM sqlite_schema") == 0) store->make_tables(encoder, chunks);
   store->check_kind();
   store->check_encoder(encoder);
+  // made by a program that did not keep them
+  if (const std::string given = encoder.settings(); !given.empty() && store->meta(kOptions).empty())
+    store->set_meta(kOptions, given);
   if (!store->vector_sum()) store->upgrade();
   return store;
 }
@@ -98,6 +112,7 @@ void IndexStore::make_tables(const TextEncoder& encoder, const ChunkOptions& chu
   for (const SchemaObject& object : kSchema) run(object.sql);
   set_meta("width", std::to_string(encoder.width()));
   set_meta("identity", encoder.identity());
+  if (const std::string settings = encoder.settings(); !settings.empty()) set_meta(kOptions, settings);
   set_meta("chunk_tokens", std::to_string(chunks.tokens));
   set_meta("chunk_overlap", std::to_string(chunks.overlap));
   set_meta("vectors", VectorSum().text());
@@ -152,6 +167,7 @@ void IndexStore::check_kind() {
   check_schema();
   width_ = meta_number("width", 1, 1 << 20);
   if (version >= 2) static_cast<void>(vector_sum());
+  static_cast<void>(options());
 }
 
 void IndexStore::check_encoder(const TextEncoder& encoder) const {
@@ -164,10 +180,18 @@ void IndexStore::check_encoder(const TextEncoder& encoder) const {
          "index remembers its own), or make the index anew.",
          where_, named(dtype_of(ours)), named(dtype_of(given)));
   }
-  if (ours != given)
+  if (ours == given) {
+    // then the vectors are the same, whatever was said
+  } else if (const std::string kept = options_text(options()), now = encoder.settings(); kept != now) {
+    fail(Errc::kData,
+         "{}: was made with the embedding options {}, found {}. Fix: leave them out (the index remembers its "
+         "own), or make the index anew.",
+         where_, cut_short(kept), cut_short(now));
+  } else {
     fail(Errc::kData,
          "{}: was made with the model '{}' ({}), found {}. Fix: use that model, or make the index anew.",
          where_, meta("model"), ours, given);
+  }
   if (width_ != encoder.width())
     fail(Errc::kData, "{}: holds vectors of {} values, the model gives {}", where_, width_, encoder.width());
 }
@@ -209,7 +233,16 @@ std::optional<VectorSum> IndexStore::vector_sum() const {
   return sum;
 }
 
-std::string IndexStore::dtype() const { return dtype_of(meta("identity")); }
+EmbedderOptions IndexStore::options() const {
+  const std::string where = where_ + ": '" + kOptions + "'";
+  EmbedderOptions options = options_from_text(meta(kOptions), where);
+  if (options.truncate_dim > 0 && options.truncate_dim != width_)
+    fail(Errc::kFormat, "{}: 'truncate_dim': found {}, expected {}, the width of the vectors", where,
+         options.truncate_dim, width_);
+  if (const std::string dtype = dtype_of(meta("identity")); !dtype.empty())
+    options.compute = compute_from_name(dtype);
+  return options;
+}
 
 void IndexStore::copy_vector(const Statement& row, int column, std::int64_t id, float* to) const {
   const auto blob = row.blob(column);

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/function_ref.h"
+#include "tasks/embed/embedder_options.h"
 #include "tasks/embed/text_encoder.h"
 #include "tasks/search/chunker.h"
 #include "tasks/search/sqlite.h"
@@ -42,8 +43,9 @@ class IndexStore {
   std::int64_t meta_number(const char* key, std::int64_t low, std::int64_t high) const;
   // Of the vectors that are there, as the last change left it; none in a file of version 1.
   std::optional<VectorSum> vector_sum() const;
-  // The number format that the identity ends in ("f32", "bf16", "int8"); empty: as the model's files are.
-  std::string dtype() const;
+  // What the encoder was loaded with: as it said itself (nothing in a file from before it could), and the
+  // number format that its identity ends in.
+  EmbedderOptions options() const;
 
   // Errc::kData for an encoder that gives other vectors than those of the file.
   void check_encoder(const TextEncoder& encoder) const;

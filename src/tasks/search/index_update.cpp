@@ -73,7 +73,7 @@ ChunkOptions chunking_of(const IndexStore& store, const TextEncoder& encoder) {
   constexpr std::int64_t kMostTokens = 1 << 24;
   ChunkOptions chunking{.tokens = store.meta_number("chunk_tokens", 8, kMostTokens),
                         .overlap = store.meta_number("chunk_overlap", 0, kMostTokens)};
-  const std::int64_t room = encoder.max_tokens() - encoder.tokenizer().special_tokens_around_one();
+  const std::int64_t room = encoder.text_tokens(TextRole::kDocument);
   if (room < 8)
     fail(Errc::kData, "{}: the model takes {} tokens of a passage, expected at least 8", store.where(), room);
   if (room < chunking.tokens) {

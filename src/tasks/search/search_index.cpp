@@ -91,6 +91,6 @@ std::int64_t SearchIndex::chunks() const { return impl_->store->number("SELECT c
 std::string SearchIndex::model() const { return impl_->store->meta("model"); }
 void SearchIndex::set_model(const std::string& name) { impl_->store->set_meta("model", name); }
 std::string SearchIndex::identity() const { return impl_->store->meta("identity"); }
-std::string SearchIndex::dtype() const { return impl_->store->dtype(); }
+EmbedderOptions SearchIndex::options() const { return impl_->store->options(); }
 
 }  // namespace lyceum

@@ -101,7 +101,7 @@ class SearchIndex {
   std::string model() const;  // what the person called it when the index was made
   void set_model(const std::string& name);
   std::string identity() const;
-  std::string dtype() const;  // of the model's products: "f32", "bf16", "int8"; empty: as its files are
+  EmbedderOptions options() const;  // what its model must be loaded with
 
  private:
   struct Impl;

@@ -26,8 +26,8 @@ using check::write_file;
 // A bag of hashed words: deterministic, and near where texts share words. Counts what it is asked.
 class WordBags final : public TextEncoder {
  public:
-  explicit WordBags(std::string identity = "bags-1", bool normalized = true)
-      : identity_(std::move(identity)), normalized_(normalized) {
+  explicit WordBags(std::string identity = "bags-1", bool normalized = true, std::string settings = "")
+      : identity_(std::move(identity)), settings_(std::move(settings)), normalized_(normalized) {
     std::string lines = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n.\n";
     tokenizer_ = Tokenizer::from_vocabulary(lines, "test");
   }
@@ -36,6 +36,7 @@ class WordBags final : public TextEncoder {
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   bool is_normalized() const override { return normalized_; }
   std::string identity() const override { return identity_; }
+  std::string settings() const override { return settings_; }
   Tensor encode(std::span<const std::string> texts, TextRole role) const override {
     if (role == TextRole::kDocument) {
       seen += static_cast<std::int64_t>(texts.size());
@@ -64,7 +65,7 @@ class WordBags final : public TextEncoder {
   std::int64_t interrupt_at = -1;
 
  private:
-  std::string identity_;
+  std::string identity_, settings_;
   bool normalized_;
   std::shared_ptr<const Tokenizer> tokenizer_;
 };
@@ -353,6 +354,47 @@ TEST_F(SearchIndexTest, ASecondWriterAnotherModelAndAnotherVersionAreRefused) {
   expect_error(Errc::kFormat, "version 7", [&] { update(); });
   sql("PRAGMA application_id = 1");
   expect_error(Errc::kFormat, "not a search index", [&] { SearchIndex::open(file); });
+}
+
+TEST_F(SearchIndexTest, TheEncodersSettingsAreKeptAndOthersAreRefused) {
+  note("a.md", "Cats sleep.");
+  const std::string kept = R"({"normalize":true,"truncate_dim":16})";
+  const WordBags cut("bags-16d-bf16", true, kept), other("bags-8d-bf16", true, R"({"truncate_dim":8})"),
+      plain("bags"), same_bits("bags-16d-bf16", true, R"({"normalize":true})");
+  const std::vector<fs::path> roots{notes};
+  SearchIndex::open_for_writing(file, cut).update(roots, cut);
+  EXPECT_EQ(options_text(SearchIndex::open(file).options()), kept);
+  EXPECT_EQ(SearchIndex::open(file).options().compute, Compute::kBF16);
+  EXPECT_EQ(SearchIndex::open_for_writing(file, cut).update(roots, cut).unchanged, 1);
+  EXPECT_EQ(SearchIndex::open_for_writing(file, same_bits).update(roots, same_bits).unchanged, 1);
+  EXPECT_EQ(options_text(SearchIndex::open(file).options()), kept) << "as it was made";
+  const std::string found = "embedding options " + kept + ", found ";
+  expect_error(Errc::kData, found + R"({"truncate_dim":8})",
+               [&] { SearchIndex::open_for_writing(file, other); });
+  expect_error(Errc::kData, found + "none", [&] { SearchIndex::open_for_writing(file, plain); });
+  expect_error(Errc::kData, found + "none", [&] { SearchIndex::open(file).search("x", plain); });
+  expect_error(Errc::kData, "bags-16d-bf16",
+               [&] { SearchIndex::open_for_writing(file, WordBags("other", true, kept)); });
+
+  // a file from before there were settings: it opens, and learns them from a writer whose vectors are the
+  // same
+  sql("DELETE FROM meta WHERE key = 'embedding_options'");
+  EXPECT_EQ(options_text(SearchIndex::open(file).options()), "");
+  EXPECT_EQ(SearchIndex::open(file).search("Cats", cut).size(), 1u);
+  EXPECT_EQ(options_text(SearchIndex::open(file).options()), "") << "a reader changes nothing";
+  EXPECT_EQ(SearchIndex::open_for_writing(file, cut).update(roots, cut).unchanged, 1);
+  EXPECT_EQ(options_text(SearchIndex::open(file).options()), kept);
+}
+
+TEST_F(SearchIndexTest, SettingsThatNobodyWroteAreRefused) {
+  note("a.md", "Cats sleep.");
+  update();
+  for (const char* settings :
+       {"x", "[]", R"({"truncate_dim":15})", R"({"truncate_dim":"16"})", R"({"pooling":["median"]})"}) {
+    sql(fmt::format("INSERT OR REPLACE INTO meta VALUES('embedding_options', '{}')", settings).c_str());
+    expect_error(Errc::kFormat, "x.index: 'embedding_options'", [&] { SearchIndex::open(file); });
+    expect_error(Errc::kFormat, "x.index: 'embedding_options'", [&] { update(); });
+  }
 }
 
 TEST_F(SearchIndexTest, OtherFilesAreRefusedAndLeftAsTheyAre) {
