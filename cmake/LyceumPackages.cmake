@@ -8,7 +8,6 @@ set(CPACK_PACKAGE_VENDOR "The Lyceum authors")
 set(CPACK_PACKAGE_CONTACT "The Lyceum authors <lyceum@lyceum.invalid>")
 set(CPACK_PACKAGE_FILE_NAME lyceum-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
-set(CPACK_PACKAGE_CHECKSUM "")
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/packages/each_kind.cmake)
 set(CPACK_LYCEUM_FILES ${PROJECT_SOURCE_DIR}/cmake/packages)
@@ -45,27 +44,27 @@ lyceum_package(command NAME lyceum SECTION utils RECOMMENDS "${fetches}" SUGGEST
 "Runs BERT and its descendants from the files in which they are published:
 sentence vectors, semantic search over files, labels, spans, answers and
 reranking. Results are the same bits for any number of threads.")
-lyceum_package(library NAME liblyceum0 SECTION libs RECOMMENDS "${fetches}" SUGGESTS "lyceum-ann" IS " (C library)" TEXT
-"Tokens, sentence vectors, semantic search, labels and reranking for programs
-in C, and in every language that calls C.")
+lyceum_package(library NAME liblyceum0 SECTION libs RECOMMENDS "${fetches}" IS " (C library)" TEXT
+"Tokens, sentence vectors, labels and reranking for programs in C, and in
+every language that calls C.")
 lyceum_package(development NAME liblyceum-dev SECTION libdevel DEPENDS "liblyceum0 ${this_version}"
                RECOMMENDS "pkg-config, libfmt-dev, libhwy-dev, libsqlite3-dev, libzstd-dev, zlib1g-dev, liblinear-dev, libpcre2-dev, nettle-dev"
                IS " (development)" TEXT
 "The header of the C library, and the C++ library with its headers. Programs
-in C++ are linked with what is recommended here; those in C need none of it.")
+in C++ are linked with what is recommended here. Those in C need none of it.")
 if(LYCEUM_MPI)
   lyceum_package(mpi NAME lyceum-mpi SECTION utils DEPENDS "lyceum ${this_version}" RECOMMENDS openmpi-bin IS " (several processes)" TEXT
 "Lets the processes that mpirun starts share the work of the verbs embed,
 rerank, classify and index of the command.")
 endif()
 if(LYCEUM_ANN)
-  lyceum_package(ann NAME lyceum-ann SECTION utils DEPENDS "lyceum ${this_version} | liblyceum0 ${this_version}" IS " (approximate search)" TEXT
+  lyceum_package(ann NAME lyceum-ann SECTION utils DEPENDS "lyceum ${this_version}" IS " (approximate search)" TEXT
 "Adds approximate search by Faiss to indexes of millions of passages, for the
-command and the C library.")
+command and for programs in C++ that are linked with liblyceum-dev's library.")
 endif()
 
 # The linker's cache is refreshed by a trigger, as policy has it. A postinst that is named and does not exist keeps cpack from
-# writing one of its own that calls ldconfig.
+# writing one of its own that calls ldconfig; it warns of that.
 set(control ${PROJECT_BINARY_DIR}/packages_control)
 file(WRITE ${control}/triggers "activate-noawait ldconfig\n")
 file(WRITE ${control}/shlibs "liblyceum ${PROJECT_VERSION_MAJOR} liblyceum${PROJECT_VERSION_MAJOR} (>= ${PROJECT_VERSION})\n")

@@ -46,10 +46,10 @@ expected: $pattern"
 shopt -s nullglob
 debs=("$packages"/*.deb) archives=("$packages"/*.tar.gz)
 [[ ${#archives[@]} -eq 1 ]] || fail "found ${#archives[@]} archives in $packages, expected one"
-names=$(for deb inside "${debs[@]}"; do dpkg-deb -f "$deb" Package; done | sort | tr '\n' ' ')
+names=$(for deb in "${debs[@]}"; do dpkg-deb -f "$deb" Package; done | sort | tr '\n' ' ')
 [[ $names == "liblyceum-dev liblyceum0 lyceum lyceum-ann lyceum-mpi " ]] || fail "found the packages $names"
 version=$(dpkg-deb -f "$packages"/lyceum_*.deb Version)
-for deb inside "${debs[@]}"; do
+for deb in "${debs[@]}"; do
   name=$(dpkg-deb -f "$deb" Package)
   [[ $(basename "$deb") == "${name}_${version}_$(dpkg --print-architecture).deb" ]] || fail "$deb has another name than its content"
   list=$(dpkg-deb -c "$deb")
@@ -65,7 +65,7 @@ fi
 # ---- a bare Debian, with a model in it
 step "making a bare Debian 12 in $root"
 sources=(/etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources)
-for i inside "${!sources[@]}"; do [[ -s ${sources[i]} ]] || unset "sources[i]"; done
+for i in "${!sources[@]}"; do [[ -s ${sources[i]} ]] || unset "sources[i]"; done
 mmdebstrap --quiet --variant=minbase bookworm "$root" "${sources[@]}"
 cp -n /etc/apt/apt.conf.d/* "$root/etc/apt/apt.conf.d/" || true
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
@@ -99,11 +99,11 @@ there="/opt/a folder/$unpacked"
 use "$there/bin/lyceum" archive
 expect "approximate search: Faiss" "$there/bin/lyceum" doctor
 search "$there/bin/lyceum" archive --ann hnsw
-for file inside share/man/man1/lyceum.1 share/bash-completion/completions/lyceum share/zsh/site-functions/_lyceum share/fish/vendor_completions.d/lyceum.fish \
+for file in share/man/man1/lyceum.1 share/bash-completion/completions/lyceum share/zsh/site-functions/_lyceum share/fish/vendor_completions.d/lyceum.fish \
   share/doc/lyceum/LICENSE share/doc/lyceum/copyright share/doc/lyceum/libraries/README; do
   [[ -s $root/$there/$file ]] || fail "the archive has no $file"
 done
-for library inside "$root/$there"/lib/*/lyceum/*.so*; do
+for library in "$root/$there"/lib/*/lyceum/*.so*; do
   name=$(basename "$library")
   [[ $name == liblyceum_* ]] || grep -q "^$name: " "$root/$there/share/doc/lyceum/libraries/README" || fail "$name has no terms"
 done

@@ -9,7 +9,7 @@ file(GET_RUNTIME_DEPENDENCIES EXECUTABLES ${root}/bin/lyceum LIBRARIES ${c_libra
      PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|rt|pthread|stdc\\+\\+|gcc_s)\\.so")
 list(SORT found)
 
-file(INSTALL ${CPACK_LYCEUM_FILES}/copyright ${CPACK_RESOURCE_FILE_LICENSE} DESTINATION ${doc})
+file(COPY ${CPACK_LYCEUM_FILES}/copyright ${CPACK_RESOURCE_FILE_LICENSE} DESTINATION ${doc} NO_SOURCE_PERMISSIONS)
 set(table "The shared libraries of lib/*/lyceum whose names do not begin with liblyceum are those of the Debian packages below, built from
 the source packages beside them. Nothing was changed but the folder in which they look for each other. Their terms lie here.
 
@@ -17,7 +17,8 @@ the source packages beside them. Nothing was changed but the folder in which the
 foreach(file ${found})
   get_filename_component(name ${file} NAME)
   file(REAL_PATH ${file} real)
-  foreach(path ${real} /usr${real})  # a package may know it from before /lib was a link
+  string(REGEX REPLACE "^/usr" "" short ${real})
+  foreach(path ${real} ${short})  # a package may know it as in /lib, which is a link now
     execute_process(COMMAND dpkg-query -S ${path} OUTPUT_VARIABLE owner ERROR_QUIET RESULT_VARIABLE status)
     if(status EQUAL 0)
       break()

@@ -4,7 +4,7 @@ foreach(component ${CPACK_COMPONENTS_ALL})
   string(TOUPPER ${component} upper)
   set(package ${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
   set(share ${CPACK_TEMPORARY_DIRECTORY}/${component}${CPACK_PACKAGING_INSTALL_PREFIX}/share)
-  file(INSTALL ${CPACK_LYCEUM_FILES}/copyright DESTINATION ${share}/doc/${package})
+  file(COPY ${CPACK_LYCEUM_FILES}/copyright DESTINATION ${share}/doc/${package} NO_SOURCE_PERMISSIONS)
   file(WRITE ${share}/doc/${package}/changelog
 "lyceum (${CPACK_PACKAGE_VERSION}) stable; urgency=medium
 
