@@ -33,9 +33,9 @@ inside() {
     DEBIAN_FRONTEND=noninteractive "${proxies[@]}" "$@"
 }
 install() { inside apt-get -qq -y -o Dpkg::Use-Pty=0 install "$@" > "$work/log" 2>&1 || fail "apt-get install $*: $(tail -n 20 "$work/log")"; }
-# expect PATTERN COMMAND...: the output of the command, run inside, matches
+# expect PATTERN COMMAND...: the output of the command, run inside, matches; it stays in $out
 expect() {
-  local pattern=$1 out
+  local pattern=$1
   shift
   out=$(inside "$@" 2>&1) || fail "$* ended with status $?: $out"
   [[ $out =~ $pattern ]] || fail "$* printed: $out
@@ -49,14 +49,18 @@ debs=("$packages"/*.deb) archives=("$packages"/*.tar.gz)
 names=$(for deb in "${debs[@]}"; do dpkg-deb -f "$deb" Package; done | sort | tr '\n' ' ')
 [[ $names == "liblyceum-dev liblyceum0 lyceum lyceum-ann lyceum-mpi " ]] || fail "found the packages $names"
 version=$(dpkg-deb -f "$packages"/lyceum_*.deb Version)
+architecture=$(dpkg --print-architecture)
+deb() { echo "/test/packages/$1_${version}_$architecture.deb"; }  # where it lies inside
 for deb in "${debs[@]}"; do
   name=$(dpkg-deb -f "$deb" Package)
-  [[ $(basename "$deb") == "${name}_${version}_$(dpkg --print-architecture).deb" ]] || fail "$deb has another name than its content"
+  [[ $(basename "$deb") == "${name}_${version}_$architecture.deb" ]] || fail "$deb has another name than its content"
   list=$(dpkg-deb -c "$deb")
   [[ -z $(grep -vE '^(d[rwx-]+x|-rw-r--r--|lrwxrwxrwx|-rwxr-xr-x) root/root' <<< "$list") ]] || fail "$deb: owners or permissions: $list"
   for file in copyright changelog.gz; do
     grep -q "\./usr/share/doc/$name/$file$" <<< "$list" || fail "$deb has no $file"
   done
+  control=$(dpkg-deb --ctrl-tarfile "$deb" | tar -t | sed 's|^\./||' | sort | tr '\n' ' ')
+  [[ $control =~ ^\ ?control\ md5sums\ (shlibs\ triggers\ )?$ ]] || fail "$deb has the control files $control"
 done
 if command -v lintian > /dev/null; then
   lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs "${debs[@]}" || fail "lintian has something to say"
@@ -64,6 +68,7 @@ fi
 
 # ---- a bare Debian, with a model in it
 step "making a bare Debian 12 in $root"
+# with the sources of this machine, where they are Debian's
 sources=(/etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources)
 for i in "${!sources[@]}"; do [[ -s ${sources[i]} ]] || unset "sources[i]"; done
 mmdebstrap --quiet --variant=minbase bookworm "$root" "${sources[@]}"
@@ -97,7 +102,11 @@ unpacked=$(basename "${archives[0]}" .tar.gz)
 [[ $(ls "$root/opt/a folder") == "$unpacked" ]] || fail "the archive holds $(ls "$root/opt/a folder"), expected $unpacked"
 there="/opt/a folder/$unpacked"
 use "$there/bin/lyceum" archive
-expect "approximate search: Faiss" "$there/bin/lyceum" doctor
+expect "approximate search: Faiss.*MPI: none \(" "$there/bin/lyceum" doctor
+for file in "$root/$there"/lib/*/liblyceum.so.0 "$root/$there"/lib/*/lyceum/*; do
+  [[ $file == */liblyceum_mpi.so ]] || expect '=> /' ldd "${file#"$root"}"
+  [[ $file == */liblyceum_mpi.so || ! $out =~ "not found" ]] || fail "${file#"$root"} lacks libraries: $out"
+done
 search "$there/bin/lyceum" archive --ann hnsw
 for file in share/man/man1/lyceum.1 share/bash-completion/completions/lyceum share/zsh/site-functions/_lyceum share/fish/vendor_completions.d/lyceum.fish \
   share/doc/lyceum/LICENSE share/doc/lyceum/copyright share/doc/lyceum/libraries/README; do
@@ -113,7 +122,7 @@ step "the package of the command"
 mkdir "$root/test/packages"
 cp "${debs[@]}" "$root/test/packages/"
 inside apt-get -qq update
-install --no-install-recommends /test/packages/lyceum_*.deb man-db bash-completion zsh fish
+install --no-install-recommends "$(deb lyceum)" man-db bash-completion zsh fish
 rm -rf "$root/opt/a folder"
 use lyceum deb
 expect 'approximate search: none \(.*MPI: none \(' lyceum doctor
@@ -129,8 +138,8 @@ expect '(^|[[:space:]])tokenize' fish -c 'complete -C "lyceum tok"'
 step "approximate search and several processes"
 if inside lyceum index /test/notes --model /test/model --output /test/none.index --ann hnsw 2> "$work/log"; then fail "--ann without its package"; fi
 grep -q "lyceum-ann" "$work/log" || fail "the message names no package: $(cat "$work/log")"
-install --no-install-recommends /test/packages/lyceum-ann_*.deb
-install /test/packages/lyceum-mpi_*.deb
+install --no-install-recommends "$(deb lyceum-ann)"
+install "$(deb lyceum-mpi)"
 expect 'approximate search: Faiss.*MPI: Open MPI' lyceum doctor
 search lyceum ann --ann hnsw
 inside mpirun --allow-run-as-root --oversubscribe -n 2 lyceum embed /test/model --input /test/lines.txt --output /test/mpi.npy 2> "$work/log" || fail "mpirun: $(cat "$work/log")"
@@ -139,13 +148,13 @@ cmp "$root/test/mpi.npy" "$root/test/deb.npy" || fail "the vectors of two proces
 # ---- the library
 step "the library, from C and C++"
 install --no-install-recommends gcc libc6-dev
-install /test/packages/liblyceum0_*.deb
+install "$(deb liblyceum0)"
 [[ ! -e $root/usr/include/lyceum.h ]] || fail "liblyceum0 has a header"
-install --no-install-recommends /test/packages/liblyceum-dev_*.deb pkg-config
+install --no-install-recommends "$(deb liblyceum-dev)" pkg-config
 cp -r "$source/examples" "$source/tests/consumer" "$source/tests/consumer_c" "$root/test/"
 inside sh -ec 'cd /test; gcc -std=c11 -Wall -Wextra -Werror -pedantic examples/embed_texts.c $(pkg-config --cflags --libs lyceum) -o embed_texts'
 inside /test/embed_texts /test/model "the cat" "a dog" | cmp - "$work/vectors" || fail "the C example's vectors are not the helper's"
-recommended=$(dpkg-deb -f "$root"/test/packages/liblyceum-dev_*.deb Recommends | tr -d ,)
+recommended=$(dpkg-deb -f "$root/$(deb liblyceum-dev)" Recommends | tr -d ,)
 # shellcheck disable=SC2086
 install --no-install-recommends g++ cmake ninja-build $recommended
 for project in consumer consumer_c; do
@@ -158,7 +167,10 @@ expect "20 files added" sh -c 'cd /test && build_consumer/search_notes model not
 # ---- nothing is left
 step "removing"
 inside apt-get -qq -y purge lyceum lyceum-mpi lyceum-ann liblyceum0 liblyceum-dev > "$work/log" 2>&1 || fail "purge: $(cat "$work/log")"
-left=$(inside find / -xdev -iname '*lyceum*' -not -path '/test/*' -not -path '/proc/*' -not -path '/dev/*' -not -path '/sys/*')
+# man keeps pages that it has shown
+left=$(inside find / -xdev -iname '*lyceum*' -not -path '/test/*' -not -path '/var/cache/man/*' -not -path '/proc/*' -not -path '/dev/*' -not -path '/sys/*')
 [[ -z $left ]] || fail "left behind: $left"
+left=$(inside dpkg-query -W -f '${Package} ${db:Status-Status}\n' '*lyceum*' 2> /dev/null | grep -v not-installed || true)
+[[ -z $left ]] || fail "still known to dpkg: $left"
 if inside ldconfig -p | grep lyceum; then fail "the linker's cache still knows the library"; fi
 echo "packages_test: all is well"
