@@ -27,8 +27,8 @@ void rest() {
   fail(
       Errc::kUnsupported,
       "found {} started by a launcher such as mpirun, expected one: the part of this program that speaks MPI "
-      "is not there ({}). Fix: build it where Debian's libopenmpi-dev is installed, or start one process "
-      "without the launcher.",
+      "is not there ({}). Fix: install the package lyceum-mpi, or build where Debian's libopenmpi-dev is "
+      "installed, or start one process without the launcher.",
       launch.is_size_unknown ? "several processes" : fmt::format("{} processes", launch.size), why);
 }
 

@@ -31,8 +31,8 @@ const AnnEngine* ann_engine(std::string* trouble) {
 const AnnEngine& require_ann_engine() {
   if (loaded().engine == nullptr)
     fail(Errc::kUnsupported,
-         "approximate search is not in this installation: {}. Fix: install Debian's libfaiss-dev and build "
-         "again; without it every search is exact.",
+         "approximate search is not in this installation: {}. Fix: install the package lyceum-ann, or build "
+         "where Debian's libfaiss-dev is installed; without it every search is exact.",
          loaded().trouble);
   return *loaded().engine;
 }
