@@ -129,9 +129,13 @@ std::vector<Unit> forward_units(const SequenceLayout& queries, std::int64_t kv_h
 // Whether sequence s may be done in whole numbers. Its keys, its bits: what else is in the batch does not
 // count.
 bool in_whole_numbers(const AttentionSpec& spec, const SequenceLayout& keys, std::int64_t s) {
-  return spec.int8 && spec.left == AttentionSpec::kUnlimited && spec.right == AttentionSpec::kUnlimited &&
-         spec.softcap == 0 && !spec.slopes.defined() && !spec.relative_bias.defined() && spec.dropout == 0 &&
-         keys.length(s) >= 1 && keys.length(s) <= kernels::kMostInt8Depth;
+  if (!spec.int8 || spec.left != AttentionSpec::kUnlimited || spec.right != AttentionSpec::kUnlimited ||
+      spec.softcap != 0 || spec.slopes.defined() || spec.dropout != 0 || keys.length(s) < 1 ||
+      keys.length(s) > kernels::kMostInt8Depth)
+    return false;
+  if (spec.bias_places.empty()) return true;
+  const std::int32_t* places = spec.bias_places.data() + keys.begin(s);
+  return places[keys.length(s) - 1] - places[0] == keys.length(s) - 1;  // they rise: no holes
 }
 
 }  // namespace
@@ -169,14 +173,17 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Sequen
       kernels::attention_int8_pack(head, head_keys, k.row_stride(), head_values, v.row_stride(), bytes,
                                    space);
       for (std::int64_t h = u.kv_head * group; h < (u.kv_head + 1) * group; ++h)
-        kernels::attention_int8_forward({.shape = head,
-                                         .scale = shape.scale,
-                                         .q = q.data<float>() + first * q.row_stride() + h * shape.width,
-                                         .packed = bytes,
-                                         .out = to + first * out.cols() + h * shape.value_width,
-                                         .q_stride = q.row_stride(),
-                                         .out_stride = out.cols()},
-                                        u.begin, u.end, space);
+        kernels::attention_int8_forward(
+            {.shape = head,
+             .scale = shape.scale,
+             .q = q.data<float>() + first * q.row_stride() + h * shape.width,
+             .packed = bytes,
+             .bias = spec.relative_bias.defined() ? spec.relative_bias.row<float>(h) : nullptr,
+             .bias_reach = spec.relative_bias.defined() ? spec.relative_bias.cols() / 2 : 0,
+             .out = to + first * out.cols() + h * shape.value_width,
+             .q_stride = q.row_stride(),
+             .out_stride = out.cols()},
+            u.begin, u.end, space);
       return;
     }
     float* space = scratch.grow(kernels::attention_scratch(head));

@@ -39,8 +39,8 @@ struct AttentionSpec {
   // token, rising within a sequence, below 2^30; queries and keys are then the same tokens. Empty: p.
   std::vector<std::int32_t> bias_places;
 
-  // Products in whole numbers (attention_int8.h) where every query sees every key, nothing is added to a
-  // score and no gradient is recorded; f32 elsewhere.
+  // Products in whole numbers (attention_int8.h) where every query sees every key, no more than a
+  // relative bias of places without holes is added to a score, and no gradient is recorded; f32 elsewhere.
   bool int8 = false;
 
   float dropout = 0.0f;    // of the probabilities; kept ones are divided by 1 - dropout

@@ -36,9 +36,10 @@ struct Scratch {
   explicit Scratch(const HeadShape& s) : packed(s) {
     // rows that lie a page apart fall on the same few sets of the cache
     place_bytes = packed.value_bytes + (packed.value_bytes % 4096 == 0 ? 64 : 0);
+    distances = s.keys + std::max(s.keys, s.queries) + 16;
   }
   Packed packed;
-  std::int64_t place_bytes;
+  std::int64_t place_bytes, distances;
 
   static constexpr std::int64_t kReadRows = 64, kReadPlaces = 128;
   std::int64_t queries() const { return 0; }
@@ -47,7 +48,8 @@ struct Scratch {
   std::int64_t places() const { return sums() + kReadRows * packed.keys; }
   std::int64_t totals() const { return places() + kReadPlaces * place_bytes / 4; }
   std::int64_t outputs() const { return totals() + kReadRows; }
-  std::int64_t floats() const { return outputs() + kReadPlaces * packed.values; }
+  std::int64_t biases() const { return outputs() + kReadPlaces * packed.values; }
+  std::int64_t floats() const { return biases() + distances; }
 };
 
 }  // namespace
@@ -91,6 +93,12 @@ void attention_int8_forward(const Int8Head& head, std::int64_t begin, std::int64
   auto* sums = reinterpret_cast<std::int32_t*>(scratch + at.sums());
   auto* places = reinterpret_cast<std::byte*>(scratch + at.places());
   auto* outputs = reinterpret_cast<std::int32_t*>(scratch + at.outputs());
+  // Of the distances from -(N - 1) on: a row's stand side by side.
+  float* biases = scratch + at.biases();
+  const std::int64_t before = head.shape.keys - 1;
+  if (head.bias != nullptr)
+    for (std::int64_t i = 0; i < at.distances; ++i)
+      biases[i] = head.bias[std::clamp(i - before, -head.bias_reach, head.bias_reach) + head.bias_reach];
   if (unit.begin != nullptr) unit.begin();
   for (std::int64_t m = begin; m < end; m += kRows) {
     const std::int64_t rows = std::min(kRows, end - m);
@@ -107,15 +115,17 @@ void attention_int8_forward(const Int8Head& head, std::int64_t begin, std::int64
                     .groups = in.keys / 16,
                     .first = true});
     for (std::int64_t r = 0; r < rows; ++r)  // the low bytes' rows stand below the high ones'
-      totals[r] =
-          probability_bytes({.sums = sums + r * in.keys,
-                             .offsets = offsets,
-                             .key_scales = key_scales,
-                             .row_scale = query_scales[r] * head.scale,
-                             .keys = head.shape.keys,
-                             .places = in.value_bytes,
-                             .high = reinterpret_cast<std::uint8_t*>(places + r * at.place_bytes),
-                             .low = reinterpret_cast<std::uint8_t*>(places + (rows + r) * at.place_bytes)});
+      totals[r] = probability_bytes(
+          {.sums = sums + r * in.keys,
+           .offsets = offsets,
+           .key_scales = key_scales,
+           .bias = head.bias == nullptr ? nullptr
+                                        : biases + before - (m + r + head.shape.keys - head.shape.queries),
+           .row_scale = query_scales[r] * head.scale,
+           .keys = head.shape.keys,
+           .places = in.value_bytes,
+           .high = reinterpret_cast<std::uint8_t*>(places + r * at.place_bytes),
+           .low = reinterpret_cast<std::uint8_t*>(places + (rows + r) * at.place_bytes)});
     multiply(unit, {.a = places,
                     .a_stride = at.place_bytes,
                     .b = reinterpret_cast<const std::byte*>(head.packed + in.value_panels()),

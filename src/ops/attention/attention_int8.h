@@ -1,11 +1,9 @@
-// Attention of one head of one sequence in whole numbers, with nothing added to its scores and every key
-// seen:
-//   s_ij = scale <q_i, k_j - mean k>     both sides to bytes, row by row, as the int8 products' (a softmax
-//   does not see the mean) p_ij = round(65535 exp(s_ij - max_j s_ij)),   y_i = sum_j p_ij v_j / sum_j p_ij
-//   each column of v to bytes
-// The sums are exact, so the bits are the same on every instruction set. Keys' mean and two bytes of a
-// probability: Zhang et al. 2024 (SageAttention), section 3.2; one byte would lose the many small ones of a
-// long row.
+// Attention of one head of one sequence in whole numbers, every key seen:
+//   s_ij = scale <q_i, k_j - mean k> + bias[clamp(j - p_i)]     both factors to bytes, row by row, as the
+//   int8 products' (a softmax does not see the mean); p_i = i + N - M p_ij = round(65535 exp(s_ij - max_j
+//   s_ij)),   y_i = sum_j p_ij v_j / sum_j p_ij     each column of v to bytes
+// The sums are exact, so the bits are the same on every instruction set. Keys' mean: Zhang et al. 2024
+// (SageAttention), section 4.2; two bytes a probability: one would lose the many small ones of a long row.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +26,8 @@ struct Int8Head {
   HeadShape shape;
   float scale;
   const float *q, *packed;
+  const float* bias;  // [2 * bias_reach + 1] or null
+  std::int64_t bias_reach;
   float* out;
   std::int64_t q_stride, out_stride;
 };
@@ -45,7 +45,7 @@ void pack_value_bytes(const float* v, std::int64_t stride, std::int64_t rows, st
 struct ScoreRow {
   std::int32_t* sums;
   const std::int32_t* offsets;
-  const float* key_scales;
+  const float *key_scales, *bias;  // bias: [N], may be null; all are readable up to 16
   float row_scale;
   std::int64_t keys, places;
   std::uint8_t *high, *low;

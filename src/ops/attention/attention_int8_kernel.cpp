@@ -73,6 +73,7 @@ float ProbabilityBytesImpl(const ScoreRow& row) {
   for (std::int64_t j = 0; j < row.keys; j += kStep) {
     const VI32 exact = hn::Sub(hn::LoadU(di, row.sums + j), hn::LoadU(di, row.offsets + j));
     VF32 s = hn::Mul(hn::Mul(hn::ConvertTo(d, exact), hn::LoadU(d, row.key_scales + j)), row_scale);
+    if (row.bias != nullptr) s = hn::Add(s, hn::LoadU(d, row.bias + j));
     if (row.keys - j < kStep) {
       const auto here = hn::FirstN(d, static_cast<std::size_t>(row.keys - j));
       odd = hn::MulAdd(hn::IfThenElseZero(here, s), hn::Zero(d), odd);

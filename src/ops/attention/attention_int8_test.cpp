@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -17,6 +18,7 @@ using check::random_tensor;
 struct Case {
   std::vector<std::int64_t> queries, keys;
   std::int64_t heads, kv_heads, width, value_width;
+  std::int64_t bias_reach = -1;  // none
 };
 // Around every edge: of vectors, groups of 16 columns, steps of 64 bytes, blocks of 48 rows, of depth (768,
 // 1024).
@@ -25,7 +27,9 @@ const Case kCases[] = {{{1}, {1}, 1, 1, 1, 1},
                        {{130, 47, 64, 65}, {130, 47, 64, 65}, 2, 2, 32, 32},
                        {{6, 80, 1}, {90, 11, 63}, 6, 2, 12, 24},
                        {{97}, {1100}, 1, 1, 130, 33},
-                       {{49}, {770}, 2, 1, 64, 64}};
+                       {{49}, {770}, 2, 1, 64, 64},
+                       {{70, 3, 20}, {70, 9, 4}, 2, 2, 16, 16, 10},
+                       {{5}, {5}, 1, 1, 8, 8, 0}};
 
 struct Inputs {
   explicit Inputs(const Case& c)
@@ -34,7 +38,9 @@ struct Inputs {
         spec{.heads = c.heads, .kv_heads = c.kv_heads, .int8 = true},
         q(random_tensor({queries.tokens(), c.heads * c.width}, 1, -2, 2)),
         k(random_tensor({keys.tokens(), c.kv_heads * c.width}, 2, -2, 4)),
-        v(random_tensor({keys.tokens(), c.kv_heads * c.value_width}, 3)) {}
+        v(random_tensor({keys.tokens(), c.kv_heads * c.value_width}, 3)) {
+    if (c.bias_reach >= 0) spec.relative_bias = random_tensor({c.heads, 2 * c.bias_reach + 1}, 5);
+  }
   Tensor run() const { return attention(q, k, v, queries, keys, spec); }
   SequenceLayout queries, keys;
   AttentionSpec spec;
@@ -82,6 +88,12 @@ Tensor definition(const Case& c, const Inputs& in) {
           double sum = 0;
           for (std::size_t i = 0; i < query.size(); ++i) sum += query[i] * k[i];
           score.push_back(sum / std::sqrt(static_cast<double>(c.width)));
+          if (c.bias_reach >= 0) {
+            const std::int64_t place = m - in.queries.begin(s) + n - in.queries.length(s),
+                               distance = static_cast<std::int64_t>(score.size()) - 1 - place;
+            score.back() += static_cast<double>(in.spec.relative_bias.row<float>(
+                h)[std::clamp(distance, -c.bias_reach, c.bias_reach) + c.bias_reach]);
+          }
           most = std::max(most, score.back());
         }
         for (double& p : score) total += p = std::nearbyint(65535 * std::exp(p - most));
@@ -102,8 +114,7 @@ TEST(AttentionInt8, IsItsDefinitionAndNearTheExactOne) {
     const Inputs in(c);
     const Tensor out = in.run();
     EXPECT_LT(check::difference(out, definition(c, in)), 3e-5) << c.queries[0] << "x" << c.keys[0];
-    const Tensor exact = attention_definition(in.q, in.k, in.v, in.queries, in.keys,
-                                              {.heads = c.heads, .kv_heads = c.kv_heads});
+    const Tensor exact = attention_definition(in.q, in.k, in.v, in.queries, in.keys, in.spec);
     EXPECT_LT(check::difference(out, exact), 0.03) << c.queries[0] << "x" << c.keys[0];
     EXPECT_EQ(check::same_bits(out, exact).empty(), c.keys[0] == 1);
   }
@@ -160,6 +171,21 @@ TEST(AttentionInt8, WhatIsNotFiniteStaysWhereItIs) {
   }
 }
 
+TEST(AttentionInt8, PlacesWithoutHolesAreNone) {
+  const std::int64_t lengths[] = {20, 12};
+  const SequenceLayout layout = SequenceLayout::from_lengths(lengths);
+  const Tensor q = random_tensor({32, 16}, 1), k = random_tensor({32, 16}, 2), v = random_tensor({32, 16}, 3);
+  AttentionSpec spec{.heads = 2, .relative_bias = random_tensor({2, 9}, 5), .int8 = true};
+  const Tensor without = attention(q, k, v, layout, layout, spec);
+  for (std::int32_t t = 0; t < 32; ++t) spec.bias_places.push_back(t < 20 ? t + t / 7 : t - 15);
+  AttentionSpec f32 = spec;
+  f32.int8 = false;
+  const Tensor with = attention(q, k, v, layout, layout, spec),
+               exact = attention(q, k, v, layout, layout, f32);
+  EXPECT_EQ(check::same_bits(with.row_range(20, 32), without.row_range(20, 32)), "");
+  EXPECT_EQ(check::same_bits(with.row_range(0, 20), exact.row_range(0, 20)), "") << "holes are done in f32";
+}
+
 TEST(AttentionInt8, WhatItIsNotMadeForIsDoneInF32) {
   const std::int64_t lengths[] = {30};
   const SequenceLayout layout = SequenceLayout::from_lengths(lengths);
@@ -167,7 +193,6 @@ TEST(AttentionInt8, WhatItIsNotMadeForIsDoneInF32) {
   for (AttentionSpec spec : {AttentionSpec{.heads = 2, .right = 0}, AttentionSpec{.heads = 2, .left = 9},
                              AttentionSpec{.heads = 2, .softcap = 2.0f},
                              AttentionSpec{.heads = 2, .slopes = random_tensor({2}, 5)},
-                             AttentionSpec{.heads = 2, .relative_bias = random_tensor({2, 9}, 5)},
                              AttentionSpec{.heads = 2, .dropout = 0.5f, .seed = 3}}) {
     const Tensor want = attention(q, k, v, layout, layout, spec);
     spec.int8 = true;
