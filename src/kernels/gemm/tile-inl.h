@@ -16,7 +16,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace lyceum::kernels::HWY_NAMESPACE {
 
-#if defined(__clang__)
+#if defined(LYCEUM_ROLLED)
+#define LYCEUM_UNROLL _Pragma("clang loop unroll(disable)")
+#elif defined(__clang__)
 #define LYCEUM_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define LYCEUM_UNROLL _Pragma("GCC unroll 16")
