@@ -6,11 +6,7 @@
 #include "base/utf8.h"
 
 namespace lyceum {
-namespace {
-
-bool has(char32_t c, unicode::Flag flag) { return (unicode::flags(c) & flag) != 0; }
-
-}  // namespace
+namespace {}  // namespace
 
 AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, bool normalized,
                          const Normalizer* normalizer) {
@@ -64,13 +60,13 @@ std::vector<AddedTokens::Part> AddedTokens::cut(const Characters& text, bool par
     at = end;
     const AddedToken& token = found->token;
     if (token.special && !parse_special) continue;
-    if (token.single_word && ((begin > 0 && has(text[begin - 1].code, unicode::kWord)) ||
-                              (end < text.size() && has(text[end].code, unicode::kWord))))
+    if (token.single_word && ((begin > 0 && unicode::has(text[begin - 1].code, unicode::kWord)) ||
+                              (end < text.size() && unicode::has(text[end].code, unicode::kWord))))
       continue;
     if (token.lstrip)
-      while (begin > done && has(text[begin - 1].code, unicode::kSpace)) --begin;
+      while (begin > done && unicode::has(text[begin - 1].code, unicode::kSpace)) --begin;
     if (token.rstrip)
-      while (end < text.size() && has(text[end].code, unicode::kSpace)) ++end;
+      while (end < text.size() && unicode::has(text[end].code, unicode::kSpace)) ++end;
     if (begin < done) continue;  // the last token's white space reached into this one
     if (begin > done) parts.push_back({done, begin, nullptr});
     parts.push_back({begin, end, &token});

@@ -30,20 +30,19 @@ std::string from_base64(std::string_view text, const std::string& where) {
   return out;
 }
 
-bool has(char32_t c, int flags) { return (unicode::flags(c) & flags) != 0; }
-
 // Where the grapheme cluster that begins at `at` ends. Clusters of more than 5 bytes may come out in parts:
 // they are not looked up as a whole.
 std::size_t cluster_end(const Characters& text, std::size_t at) {
   std::size_t end = at + 1;
   if (text[at].code == '\r') return end < text.size() && text[end].code == '\n' ? end + 1 : end;
-  const auto is_break = [&](std::size_t i) { return has(text[i].code, unicode::kBreaks); };
+  const auto is_break = [&](std::size_t i) { return unicode::has(text[i].code, unicode::kBreaks); };
   if (is_break(at)) return end;
-  while (end < text.size() && !is_break(end) && has(text[end - 1].code, unicode::kPrepends)) ++end;
+  while (end < text.size() && !is_break(end) && unicode::has(text[end - 1].code, unicode::kPrepends)) ++end;
   const std::size_t base = end - 1;
-  while (end < text.size() && has(text[end].code, unicode::kExtends)) ++end;
-  if (end < text.size() && text[end - 1].code == 0x200D && has(text[base].code, unicode::kPictographic) &&
-      has(text[end].code, unicode::kPictographic))
+  while (end < text.size() && unicode::has(text[end].code, unicode::kExtends)) ++end;
+  if (end < text.size() && text[end - 1].code == 0x200D &&
+      unicode::has(text[base].code, unicode::kPictographic) &&
+      unicode::has(text[end].code, unicode::kPictographic))
     ++end;
   return end;
 }

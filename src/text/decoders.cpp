@@ -12,17 +12,17 @@ namespace lyceum {
 namespace {
 
 template <class F>
-class Function final : public Decoder {
+class DecodeStep final : public Decoder {
  public:
-  explicit Function(F f) : f_(std::move(f)) {}
+  explicit DecodeStep(F f) : f_(std::move(f)) {}
   void apply(std::vector<std::string>& tokens) const override { f_(tokens); }
 
  private:
   F f_;
 };
 template <class F>
-DecoderPtr make(F f) {
-  return std::make_unique<Function<F>>(std::move(f));
+DecoderPtr make_decoder(F f) {
+  return std::make_unique<DecodeStep<F>>(std::move(f));
 }
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
@@ -71,7 +71,7 @@ int byte_of(const std::string& token) {
 }  // namespace
 
 DecoderPtr word_piece_decoder(std::string prefix, bool cleanup) {
-  return make([prefix = std::move(prefix), cleanup](std::vector<std::string>& tokens) {
+  return make_decoder([prefix = std::move(prefix), cleanup](std::vector<std::string>& tokens) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       std::string& token = tokens[i];
       if (i > 0) token = token.starts_with(prefix) ? token.substr(prefix.size()) : " " + token;
@@ -82,7 +82,7 @@ DecoderPtr word_piece_decoder(std::string prefix, bool cleanup) {
 }
 
 DecoderPtr fuse_decoder() {
-  return make([](std::vector<std::string>& tokens) {
+  return make_decoder([](std::vector<std::string>& tokens) {
     std::string all;
     for (const std::string& token : tokens) all += token;
     tokens = {all};
@@ -90,27 +90,28 @@ DecoderPtr fuse_decoder() {
 }
 
 DecoderPtr replace_decoder(TextPattern pattern, std::string content) {
-  return make([pattern = std::move(pattern), content = std::move(content)](std::vector<std::string>& tokens) {
-    for (std::string& token : tokens) {
-      std::string out;
-      for (const MatchRange& range : pattern.find_all(std::string_view(token))) {
-        out += range.matched ? content : token.substr(range.begin, range.end - range.begin);
-        check_growth(token.size(), out.size());
-      }
-      token = std::move(out);
-    }
-  });
+  return make_decoder(
+      [pattern = std::move(pattern), content = std::move(content)](std::vector<std::string>& tokens) {
+        for (std::string& token : tokens) {
+          std::string out;
+          for (const MatchRange& range : pattern.find_all(std::string_view(token))) {
+            out += range.matched ? content : token.substr(range.begin, range.end - range.begin);
+            check_growth(token.size(), out.size());
+          }
+          token = std::move(out);
+        }
+      });
 }
 
 DecoderPtr bpe_decoder(std::string suffix) {
-  return make([suffix = std::move(suffix)](std::vector<std::string>& tokens) {
+  return make_decoder([suffix = std::move(suffix)](std::vector<std::string>& tokens) {
     for (std::size_t i = 0; i < tokens.size(); ++i)
       replace_all(tokens[i], suffix, i + 1 == tokens.size() ? "" : " ");
   });
 }
 
 DecoderPtr byte_level_decoder() {
-  return make([](std::vector<std::string>& tokens) {
+  return make_decoder([](std::vector<std::string>& tokens) {
     std::string bytes;
     for (const std::string& token : tokens) append_bytes_of(token, bytes);
     repair_utf8(bytes);
@@ -119,7 +120,7 @@ DecoderPtr byte_level_decoder() {
 }
 
 DecoderPtr byte_fallback_decoder() {
-  return make([](std::vector<std::string>& tokens) {
+  return make_decoder([](std::vector<std::string>& tokens) {
     std::vector<std::string> out;
     std::string bytes;
     const auto flush = [&] {
@@ -148,15 +149,15 @@ DecoderPtr byte_fallback_decoder() {
 DecoderPtr metaspace_decoder(char32_t replacement, bool keeps_first) {
   std::string mark;
   append_utf8(mark, replacement);
-  return make([mark = std::move(mark), keeps_first](std::vector<std::string>& tokens) {
+  return make_decoder([mark = std::move(mark), keeps_first](std::vector<std::string>& tokens) {
     for (std::size_t i = 0; i < tokens.size(); ++i)
       replace_all(tokens[i], mark, i > 0 || keeps_first ? " " : "");
   });
 }
 
 DecoderPtr ctc_decoder(std::string pad, std::string word_delimiter, bool cleanup) {
-  return make([pad = std::move(pad), delimiter = std::move(word_delimiter),
-               cleanup](std::vector<std::string>& tokens) {
+  return make_decoder([pad = std::move(pad), delimiter = std::move(word_delimiter),
+                       cleanup](std::vector<std::string>& tokens) {
     tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
     for (std::string& token : tokens) {
       replace_all(token, pad, "");
@@ -169,7 +170,7 @@ DecoderPtr ctc_decoder(std::string pad, std::string word_delimiter, bool cleanup
 }
 
 DecoderPtr strip_decoder(std::string content, std::size_t start, std::size_t stop) {
-  return make([content = std::move(content), start, stop](std::vector<std::string>& tokens) {
+  return make_decoder([content = std::move(content), start, stop](std::vector<std::string>& tokens) {
     for (std::string& token : tokens) {
       for (std::size_t i = 0; i < start && !content.empty() && token.starts_with(content); ++i)
         token.erase(0, content.size());
@@ -180,7 +181,7 @@ DecoderPtr strip_decoder(std::string content, std::size_t start, std::size_t sto
 }
 
 DecoderPtr decoder_sequence(std::vector<DecoderPtr> parts) {
-  return make(
+  return make_decoder(
       [all = std::make_shared<std::vector<DecoderPtr>>(std::move(parts))](std::vector<std::string>& tokens) {
         const auto size = [&] {
           std::size_t sum = 0;

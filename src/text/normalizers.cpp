@@ -11,20 +11,18 @@ namespace {
 
 using unicode::Char;
 
-bool has(char32_t c, unicode::Flag flag) { return (unicode::flags(c) & flag) != 0; }
-
 template <class F>
-class Function final : public Normalizer {
+class NormalizeStep final : public Normalizer {
  public:
-  explicit Function(F f) : f_(std::move(f)) {}
+  explicit NormalizeStep(F f) : f_(std::move(f)) {}
   void apply(Characters& text) const override { f_(text); }
 
  private:
   F f_;
 };
 template <class F>
-NormalizerPtr make(F f) {
-  return std::make_unique<Function<F>>(std::move(f));
+NormalizerPtr make_normalizer(F f) {
+  return std::make_unique<NormalizeStep<F>>(std::move(f));
 }
 
 void to_lower(Characters& text) {
@@ -39,20 +37,20 @@ void to_lower(Characters& text) {
 }
 
 void drop_marks(Characters& text) {
-  std::erase_if(text, [](const Char& c) { return has(c.code, unicode::kMark); });
+  std::erase_if(text, [](const Char& c) { return unicode::has(c.code, unicode::kMark); });
 }
 
 void clean(Characters& text) {
-  std::erase_if(text, [](const Char& c) { return has(c.code, unicode::kRemoved); });
+  std::erase_if(text, [](const Char& c) { return unicode::has(c.code, unicode::kRemoved); });
   for (Char& c : text)
-    if (has(c.code, unicode::kSpace)) c.code = ' ';
+    if (unicode::has(c.code, unicode::kSpace)) c.code = ' ';
 }
 
 void surround_ideographs(Characters& text) {
   Characters out;
   out.reserve(text.size());
   for (const Char& c : text) {
-    const bool ideograph = has(c.code, unicode::kCjk);
+    const bool ideograph = unicode::has(c.code, unicode::kCjk);
     if (ideograph) out.push_back({' ', c.begin, c.end});
     out.push_back(c);
     if (ideograph) out.push_back({' ', c.begin, c.end});
@@ -83,7 +81,7 @@ void check_growth(std::size_t before, std::size_t size) {
 }
 
 NormalizerPtr bert_normalizer(const BertNormalizerOptions& o) {
-  return make([o](Characters& text) {
+  return make_normalizer([o](Characters& text) {
     if (o.clean_text) clean(text);
     if (o.handle_chinese_chars) surround_ideographs(text);
     if (o.strip_accents) {
@@ -95,27 +93,27 @@ NormalizerPtr bert_normalizer(const BertNormalizerOptions& o) {
 }
 
 NormalizerPtr unicode_normalizer(unicode::Form form) {
-  return make([form](Characters& text) { text = unicode::normalize(text, form); });
+  return make_normalizer([form](Characters& text) { text = unicode::normalize(text, form); });
 }
-NormalizerPtr lowercase_normalizer() { return make(to_lower); }
+NormalizerPtr lowercase_normalizer() { return make_normalizer(to_lower); }
 NormalizerPtr strip_accents_normalizer() {
-  return make([](Characters& text) {
+  return make_normalizer([](Characters& text) {
     std::erase_if(text, [](const Char& c) {
-      return has(c.code, unicode::kMark) || has(c.code, unicode::kSpacingMark);
+      return unicode::has(c.code, unicode::kMark) || unicode::has(c.code, unicode::kSpacingMark);
     });
   });
 }
 
 NormalizerPtr strip_normalizer(bool left, bool right) {
-  return make([left, right](Characters& text) {
-    const auto solid = [](const Char& c) { return !has(c.code, unicode::kSpace); };
+  return make_normalizer([left, right](Characters& text) {
+    const auto solid = [](const Char& c) { return !unicode::has(c.code, unicode::kSpace); };
     if (right) text.erase(std::find_if(text.rbegin(), text.rend(), solid).base(), text.end());
     if (left) text.erase(text.begin(), std::find_if(text.begin(), text.end(), solid));
   });
 }
 
 NormalizerPtr replace_normalizer(TextPattern pattern, std::string content) {
-  return make([pattern = std::move(pattern), to = to_characters(content)](Characters& text) {
+  return make_normalizer([pattern = std::move(pattern), to = to_characters(content)](Characters& text) {
     Characters out;
     for (const MatchRange& range : pattern.find_all(text)) {
       if (!range.matched) {
@@ -132,10 +130,10 @@ NormalizerPtr replace_normalizer(TextPattern pattern, std::string content) {
   });
 }
 
-NormalizerPtr nmt_normalizer() { return make(nmt); }
-NormalizerPtr byte_level_normalizer() { return make(to_byte_level); }
+NormalizerPtr nmt_normalizer() { return make_normalizer(nmt); }
+NormalizerPtr byte_level_normalizer() { return make_normalizer(to_byte_level); }
 NormalizerPtr precompiled_normalizer(std::shared_ptr<const Charsmap> charsmap) {
-  return make([charsmap = std::move(charsmap)](Characters& text) {
+  return make_normalizer([charsmap = std::move(charsmap)](Characters& text) {
     const std::size_t before = text.size();
     charsmap->apply(text);
     check_growth(before, text.size());
@@ -143,7 +141,7 @@ NormalizerPtr precompiled_normalizer(std::shared_ptr<const Charsmap> charsmap) {
 }
 
 NormalizerPtr prepend_normalizer(std::string prefix) {
-  return make([what = to_characters(prefix)](Characters& text) {
+  return make_normalizer([what = to_characters(prefix)](Characters& text) {
     if (text.empty()) return;
     check_growth(text.size(), text.size() + what.size());
     Characters out;
@@ -154,13 +152,14 @@ NormalizerPtr prepend_normalizer(std::string prefix) {
 }
 
 NormalizerPtr normalizer_sequence(std::vector<NormalizerPtr> parts) {
-  return make([all = std::make_shared<std::vector<NormalizerPtr>>(std::move(parts))](Characters& text) {
-    const std::size_t before = text.size();
-    for (const NormalizerPtr& part : *all) {
-      part->apply(text);
-      check_growth(before, text.size());
-    }
-  });
+  return make_normalizer(
+      [all = std::make_shared<std::vector<NormalizerPtr>>(std::move(parts))](Characters& text) {
+        const std::size_t before = text.size();
+        for (const NormalizerPtr& part : *all) {
+          part->apply(text);
+          check_growth(before, text.size());
+        }
+      });
 }
 
 }  // namespace lyceum

@@ -11,8 +11,6 @@ namespace {
 
 using unicode::Char;
 
-bool has(char32_t c, int flags) { return (unicode::flags(c) & flags) != 0; }
-
 // The parts of one piece whose ranges match or not, standing apart as the behaviour says.
 void split_ranges(const Characters& piece, std::vector<MatchRange> ranges, SplitBehavior behavior,
                   std::vector<Characters>& out) {
@@ -55,9 +53,9 @@ std::vector<MatchRange> ranges_of(const Characters& piece, Match match) {
 }
 
 template <class F>
-class Function final : public PreTokenizer {
+class SplitStep final : public PreTokenizer {
  public:
-  explicit Function(F f) : f_(std::move(f)) {}
+  explicit SplitStep(F f) : f_(std::move(f)) {}
   void split(std::vector<Characters>& pieces) const override {
     std::vector<Characters> out;
     for (const Characters& piece : pieces) f_(piece, out);
@@ -68,13 +66,13 @@ class Function final : public PreTokenizer {
   F f_;
 };
 template <class F>
-PreTokenizerPtr make(F f) {
-  return std::make_unique<Function<F>>(std::move(f));
+PreTokenizerPtr make_pre_tokenizer(F f) {
+  return std::make_unique<SplitStep<F>>(std::move(f));
 }
 
 template <class Match>
 PreTokenizerPtr split_on(SplitBehavior behavior, Match match) {
-  return make([behavior, match](const Characters& piece, std::vector<Characters>& out) {
+  return make_pre_tokenizer([behavior, match](const Characters& piece, std::vector<Characters>& out) {
     split_ranges(piece, ranges_of(piece, match), behavior, out);
   });
 }
@@ -93,11 +91,11 @@ class Sequence final : public PreTokenizer {
 }  // namespace
 
 PreTokenizerPtr whitespace_split_pre_tokenizer() {
-  return split_on(SplitBehavior::kRemoved, [](char32_t c) { return has(c, unicode::kSpace); });
+  return split_on(SplitBehavior::kRemoved, [](char32_t c) { return unicode::has(c, unicode::kSpace); });
 }
 
 PreTokenizerPtr punctuation_pre_tokenizer(SplitBehavior behavior) {
-  return split_on(behavior, [](char32_t c) { return has(c, unicode::kPunctuation); });
+  return split_on(behavior, [](char32_t c) { return unicode::has(c, unicode::kPunctuation); });
 }
 
 PreTokenizerPtr bert_pre_tokenizer() {
@@ -110,13 +108,14 @@ PreTokenizerPtr bert_pre_tokenizer() {
 PreTokenizerPtr whitespace_pre_tokenizer() {
   std::vector<PreTokenizerPtr> parts;
   parts.push_back(whitespace_split_pre_tokenizer());
-  parts.push_back(split_on(SplitBehavior::kContiguous, [](char32_t c) { return has(c, unicode::kWord); }));
+  parts.push_back(
+      split_on(SplitBehavior::kContiguous, [](char32_t c) { return unicode::has(c, unicode::kWord); }));
   return pre_tokenizer_sequence(std::move(parts));
 }
 
 PreTokenizerPtr digits_pre_tokenizer(bool individual) {
   return split_on(individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous,
-                  [](char32_t c) { return has(c, unicode::kNumeric); });
+                  [](char32_t c) { return unicode::has(c, unicode::kNumeric); });
 }
 
 PreTokenizerPtr delimiter_pre_tokenizer(char32_t delimiter) {
@@ -124,8 +123,8 @@ PreTokenizerPtr delimiter_pre_tokenizer(char32_t delimiter) {
 }
 
 PreTokenizerPtr split_pre_tokenizer(TextPattern pattern, SplitBehavior behavior, bool invert) {
-  return make([pattern = std::move(pattern), behavior, invert](const Characters& piece,
-                                                               std::vector<Characters>& out) {
+  return make_pre_tokenizer([pattern = std::move(pattern), behavior, invert](const Characters& piece,
+                                                                             std::vector<Characters>& out) {
     std::vector<MatchRange> ranges = pattern.find_all(piece);
     if (invert)
       for (MatchRange& range : ranges) range.matched = !range.matched;
@@ -136,14 +135,14 @@ PreTokenizerPtr split_pre_tokenizer(TextPattern pattern, SplitBehavior behavior,
 PreTokenizerPtr byte_level_pre_tokenizer(const ByteLevelOptions& o) {
   std::vector<PreTokenizerPtr> parts;
   if (o.add_prefix_space)
-    parts.push_back(make([](const Characters& piece, std::vector<Characters>& out) {
+    parts.push_back(make_pre_tokenizer([](const Characters& piece, std::vector<Characters>& out) {
       out.push_back(piece);
       if (piece[0].code != ' ') out.back().insert(out.back().begin(), {' ', piece[0].begin, piece[0].end});
     }));
   if (o.use_regex)
     parts.push_back(
         split_pre_tokenizer(TextPattern::regex(kGpt2Pattern, "ByteLevel"), SplitBehavior::kIsolated, false));
-  parts.push_back(make([](const Characters& piece, std::vector<Characters>& out) {
+  parts.push_back(make_pre_tokenizer([](const Characters& piece, std::vector<Characters>& out) {
     out.push_back(piece);
     to_byte_level(out.back());
   }));
@@ -151,22 +150,23 @@ PreTokenizerPtr byte_level_pre_tokenizer(const ByteLevelOptions& o) {
 }
 
 PreTokenizerPtr metaspace_pre_tokenizer(char32_t replacement, PrependScheme scheme, bool split) {
-  return make([replacement, scheme, split](const Characters& piece, std::vector<Characters>& out) {
-    Characters text = piece;
-    for (Char& c : text)
-      if (c.code == ' ') c.code = replacement;
-    const bool wanted =
-        scheme == PrependScheme::kAlways || (scheme == PrependScheme::kFirst && piece[0].begin == 0);
-    if (wanted && text[0].code != replacement)
-      text.insert(text.begin(), {replacement, text[0].begin, text[0].end});
-    if (!split) return out.push_back(std::move(text));
-    split_ranges(text, ranges_of(text, [&](char32_t c) { return c == replacement; }),
-                 SplitBehavior::kMergedWithNext, out);
-  });
+  return make_pre_tokenizer(
+      [replacement, scheme, split](const Characters& piece, std::vector<Characters>& out) {
+        Characters text = piece;
+        for (Char& c : text)
+          if (c.code == ' ') c.code = replacement;
+        const bool wanted =
+            scheme == PrependScheme::kAlways || (scheme == PrependScheme::kFirst && piece[0].begin == 0);
+        if (wanted && text[0].code != replacement)
+          text.insert(text.begin(), {replacement, text[0].begin, text[0].end});
+        if (!split) return out.push_back(std::move(text));
+        split_ranges(text, ranges_of(text, [&](char32_t c) { return c == replacement; }),
+                     SplitBehavior::kMergedWithNext, out);
+      });
 }
 
 PreTokenizerPtr unicode_scripts_pre_tokenizer() {
-  return make([](const Characters& piece, std::vector<Characters>& out) {
+  return make_pre_tokenizer([](const Characters& piece, std::vector<Characters>& out) {
     int last = -1;  // R: what stands before the first character of a script is lost
     for (const Char& c : piece) {
       const int script = c.code == ' ' ? 0 : unicode::script(c.code);
@@ -180,7 +180,7 @@ PreTokenizerPtr unicode_scripts_pre_tokenizer() {
 }
 
 PreTokenizerPtr fixed_length_pre_tokenizer(std::size_t length) {
-  return make([length](const Characters& piece, std::vector<Characters>& out) {
+  return make_pre_tokenizer([length](const Characters& piece, std::vector<Characters>& out) {
     for (std::size_t i = 0; i < piece.size(); i += std::min(length, piece.size() - i))
       out.emplace_back(piece.begin() + static_cast<std::ptrdiff_t>(i),
                        piece.begin() + static_cast<std::ptrdiff_t>(i + std::min(length, piece.size() - i)));

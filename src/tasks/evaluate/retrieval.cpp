@@ -13,7 +13,7 @@
 namespace lyceum {
 namespace {
 
-constexpr std::int64_t kDepth = 100;  // of the rankings: what the deepest metric looks at
+constexpr std::int64_t kRankingDepth = 100;  // of the rankings: what the deepest metric looks at
 
 struct Query {
   std::string text;
@@ -107,9 +107,10 @@ std::vector<Score> evaluate_retrieval(const TaskFiles& task, const TextEncoder& 
   };
   std::vector<std::string> texts;
   for (const Query& q : queries) texts.push_back(q.text);
-  NearestSearch search(vectors_of(texts, TextRole::kQuery), kDepth, [&](std::int64_t a, std::int64_t b) {
-    return ids[static_cast<std::size_t>(a)] < ids[static_cast<std::size_t>(b)];
-  });
+  NearestSearch search(vectors_of(texts, TextRole::kQuery), kRankingDepth,
+                       [&](std::int64_t a, std::int64_t b) {
+                         return ids[static_cast<std::size_t>(a)] < ids[static_cast<std::size_t>(b)];
+                       });
   texts.clear();
   std::size_t bytes = 0, seen = 0;
   const auto add_block = [&] {

@@ -19,10 +19,10 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::size_t kDigestBytes = 32;
 constexpr std::array<char, 8> kMagic{'L', 'Y', 'C', 'E', 'A', 'N', 'N', '\n'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kCacheVersion = 1;
 
 struct Header {
-  std::uint32_t version = kVersion, kind = 0;
+  std::uint32_t version = kCacheVersion, kind = 0;
   std::array<std::uint8_t, kDigestBytes> identity{};
   std::array<char, 64> sum{};
   std::int64_t passages = 0, width = 0;
@@ -150,8 +150,8 @@ IvfPq read_lists(Reader& reader, const std::string& where, const AnnSettings& s,
 }
 
 void check_header(const Header& found, const Header& expected, AnnMatch match, const std::string& where) {
-  if (found.version != kVersion)
-    fail(Errc::kData, "{}: found version {}, expected {}", where, found.version, kVersion);
+  if (found.version != kCacheVersion)
+    fail(Errc::kData, "{}: found version {}, expected {}", where, found.version, kCacheVersion);
   if (found.identity != expected.identity || found.width != expected.width)
     fail(Errc::kData, "{}: it was made with another model", where);
   if (found.kind != expected.kind || found.settings != expected.settings)

@@ -20,7 +20,7 @@ namespace {
 constexpr int kApplicationId = 0x4C594345;  // "LYCE"
 // 2: 'vectors' (the sum) in meta. A program that knows version 1 only would let the sum go stale, so it must
 // not write here; reading version 1 is no trouble.
-constexpr int kVersion = 2;
+constexpr int kSchemaVersion = 2;
 
 // The key of the encoder's settings in meta. A program that does not know it has other vectors, and so
 // another identity: it refuses.
@@ -117,7 +117,7 @@ void IndexStore::make_tables(const TextEncoder& encoder, const ChunkOptions& chu
   set_meta("chunk_overlap", std::to_string(chunks.overlap));
   set_meta("vectors", VectorSum().text());
   run(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str());
-  run(fmt::format("PRAGMA user_version = {}", kVersion).c_str());
+  run(fmt::format("PRAGMA user_version = {}", kSchemaVersion).c_str());
   transaction.commit();
 }
 
@@ -127,7 +127,7 @@ void IndexStore::upgrade() const {
   VectorSum sum;
   each_vector([&](std::int64_t vector_id, const float* vector) { sum.add(vector_id, vector, width_); });
   set_meta("vectors", sum.text());
-  run(fmt::format("PRAGMA user_version = {}", kVersion).c_str());
+  run(fmt::format("PRAGMA user_version = {}", kSchemaVersion).c_str());
   transaction.commit();
 }
 
@@ -160,10 +160,10 @@ void IndexStore::check_kind() {
          "index` to the end.",
          where_);
   if (id != kApplicationId) fail(Errc::kFormat, "{}: this is an SQLite file, but not a search index", where_);
-  if (version < 1 || version > kVersion)
+  if (version < 1 || version > kSchemaVersion)
     fail(Errc::kFormat,
          "{}: found version {} of the index, expected {}. Fix: make it anew with `lyceum index`.", where_,
-         version, kVersion);
+         version, kSchemaVersion);
   check_schema();
   width_ = meta_number("width", 1, 1 << 20);
   if (version >= 2) static_cast<void>(vector_sum());

@@ -26,6 +26,7 @@ enum Flag : std::uint16_t {
   kComposed = 8192,  // NFC may change it or join it to what stands before
 };
 std::uint16_t flags(char32_t c) noexcept;
+inline bool has(char32_t c, int any_of) noexcept { return (flags(c) & any_of) != 0; }
 
 // General categories, in the order of make_tables.py.
 enum class Category : std::uint8_t {
