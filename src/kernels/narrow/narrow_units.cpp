@@ -53,9 +53,8 @@ std::int32_t word_of(const std::byte* at) {
   return word;
 }
 
-// AVX2's byte product saturates, so bytes are widened and two 16-bit products added at a time: as many
-// products an instruction as two f32 ones have. 6 rows x 8 columns: a sum holds two parts of each of 4
-// columns.
+// AVX2's byte product saturates, so bytes are widened: a multiplication of 16 pairs and an addition, where
+// f32 has two multiplications. 6 rows x 8 columns: a sum holds two parts of each of 4 columns.
 constexpr std::int64_t kAvx2Depth = 1024;
 constexpr int kAvx2Rows = 6;
 

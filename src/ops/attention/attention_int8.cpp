@@ -1,9 +1,7 @@
 #include "ops/attention/attention_int8.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "kernels/narrow/narrow_units.h"
 

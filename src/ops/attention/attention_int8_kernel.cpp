@@ -5,7 +5,6 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -90,14 +89,13 @@ float ProbabilityBytesImpl(const ScoreRow& row) {
     return std::numeric_limits<float>::quiet_NaN();
   }
   const VF32 most = hn::MaxOfLanes(d, best);
-  VI32 total = hn::Zero(di);
   std::int64_t sum = 0;
   const VF32 steps = hn::Set(d, 65535.0f);
   constexpr std::int64_t kRun = 16384 * kStep;  // a lane holds the sum of as many
   std::int64_t j = 0;
   while (j < row.keys) {
     const std::int64_t end = j + kRun < row.keys ? j + kRun : row.keys;
-    total = hn::Zero(di);
+    VI32 total = hn::Zero(di);
     for (; j < end; j += kStep) {
       const VF32 e = ExpNonPositive(d, hn::Sub(hn::LoadU(d, scores + j), most));
       const VI32 p = hn::NearestInt(hn::Mul(e, steps));
