@@ -37,6 +37,18 @@ int open_for_reading(const std::filesystem::path& path) {
   return descriptor;
 }
 
+// False, with errno, when the system takes no more.
+bool write_all(int descriptor, const char* from, std::size_t bytes) {
+  while (bytes > 0) {
+    const ssize_t put = ::write(descriptor, from, bytes);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return false;
+    from += put;
+    bytes -= static_cast<std::size_t>(put);
+  }
+  return true;
+}
+
 }  // namespace
 
 void Descriptor::close() noexcept {
@@ -95,6 +107,15 @@ void sync_folder(const std::filesystem::path& folder) noexcept {
   if (opened.value >= 0) ::fsync(opened.value);
 }
 
+void append_whole(Descriptor& file, const std::filesystem::path& path, std::string_view text) {
+  const off_t before = ::lseek(file.value, 0, SEEK_END);
+  if (write_all(file.value, text.data(), text.size())) return;
+  const int error = errno;
+  if (before < 0 || ::ftruncate(file.value, before) != 0) file.close();
+  errno = error;
+  fail_errno(path, "write to it");
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> count{0};
   temporary_ = path_;
@@ -111,14 +132,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(const void* data, std::size_t bytes) {
-  const char* from = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t put = ::write(descriptor_, from, bytes);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) fail_errno(temporary_, "write to it");
-    from += put;
-    bytes -= static_cast<std::size_t>(put);
-  }
+  if (!write_all(descriptor_, static_cast<const char*>(data), bytes)) fail_errno(temporary_, "write to it");
 }
 
 void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t bytes) {
@@ -139,6 +153,44 @@ void AtomicFile::commit() {
   ::close(descriptor_);
   descriptor_ = -1;
   sync_folder(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
+}
+
+AtomicFolder::AtomicFolder(std::filesystem::path path) : path_(std::move(path)) {
+  part_ = path_;
+  part_ += ".part";
+  std::error_code error;
+  std::filesystem::remove_all(part_, error);
+  if (!error) std::filesystem::create_directories(part_, error);
+  if (error) fail(Errc::kIo, "{}: {}", part_.string(), error.message());
+}
+
+AtomicFolder::~AtomicFolder() {
+  std::error_code ignored;
+  if (!part_.empty()) std::filesystem::remove_all(part_, ignored);
+}
+
+void AtomicFolder::commit() {
+  sync_folder(part_);
+  std::error_code error;
+  if (!std::filesystem::exists(path_)) {
+    std::filesystem::rename(part_, path_, error);
+    if (error) fail(Errc::kIo, "{}: {}", path_.string(), error.message());
+    part_.clear();
+  } else if (::renameat2(AT_FDCWD, part_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) != 0) {
+    // a file system that cannot exchange names: for a moment there is none
+    std::filesystem::path old = path_;
+    old += ".old";
+    std::filesystem::remove_all(old, error);
+    std::filesystem::rename(path_, old, error);
+    if (!error) std::filesystem::rename(part_, path_, error);
+    if (error) {
+      std::error_code ignored;
+      std::filesystem::rename(old, path_, ignored);
+      fail(Errc::kIo, "{}: {}", path_.string(), error.message());
+    }
+    part_ = old;  // removed by the destructor, as what was exchanged is
+  }
+  sync_folder(path_.parent_path());
 }
 
 }  // namespace lyceum

@@ -51,6 +51,11 @@ std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes
 // Names that were made in the folder survive a power cut from now on.
 void sync_folder(const std::filesystem::path& folder) noexcept;
 
+// Appends to a file that was opened with O_APPEND, in one write() if the system takes it. Where it does not
+// take all (Errc::kIo, with its reason) the part is cut off again, or else `file` is closed, so that nothing
+// follows it.
+void append_whole(Descriptor& file, const std::filesystem::path& path, std::string_view text);
+
 // A file that appears under its name complete or not at all: bytes go to a neighbour `NAME.tmp-PID-N`, and
 // commit() flushes it to the disk and renames it. Without commit() the neighbour is removed.
 class AtomicFile {
@@ -69,6 +74,22 @@ class AtomicFile {
  private:
   std::filesystem::path path_, temporary_;
   int descriptor_ = -1;
+};
+
+// A folder that appears under its name complete or not at all: files go into a neighbour `NAME.part`, and
+// commit() puts that in the place of what may stand there. Without commit() the neighbour is removed.
+class AtomicFolder {
+ public:
+  // What is left of a NAME.part of earlier is removed. Throws Errc::kIo with the system's reason.
+  explicit AtomicFolder(std::filesystem::path path);
+  ~AtomicFolder();
+  AtomicFolder(const AtomicFolder&) = delete;
+  AtomicFolder& operator=(const AtomicFolder&) = delete;
+  const std::filesystem::path& part() const noexcept { return part_; }  // the neighbour
+  void commit();
+
+ private:
+  std::filesystem::path path_, part_;
 };
 
 }  // namespace lyceum

@@ -166,4 +166,35 @@ std::vector<StoredModel> stored_models() {
   return out;
 }
 
+std::span<const char* const> copied_model_files() {
+  static constexpr const char* kFiles[] = {"generation_config.json",
+                                           "tokenizer.json",
+                                           "tokenizer_config.json",
+                                           "special_tokens_map.json",
+                                           "added_tokens.json",
+                                           "vocab.txt",
+                                           "vocab.json",
+                                           "merges.txt",
+                                           "spiece.model",
+                                           "sentencepiece.bpe.model",
+                                           "tokenizer.model",
+                                           "source.spm",
+                                           "target.spm",
+                                           "dict.txt",
+                                           "chat_template.jinja",
+                                           "chat_template.json",
+                                           "preprocessor_config.json",
+                                           "processor_config.json",
+                                           "modules.json",
+                                           "config_sentence_transformers.json",
+                                           "sentence_bert_config.json",
+                                           "sentence_roberta_config.json",
+                                           "sentence_distilbert_config.json",
+                                           "sentence_camembert_config.json",
+                                           "sentence_albert_config.json",
+                                           "sentence_xlm-roberta_config.json",
+                                           "sentence_xlnet_config.json"};
+  return kFiles;
+}
+
 }  // namespace lyceum

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,10 @@ class ModelFolder {
   std::string name_;
   std::optional<std::filesystem::path> weights_;
 };
+
+// What is copied as it is into a folder that is made of another: the tokenizer's files and those of
+// sentence-transformers, of the model's own folder and of each module's.
+std::span<const char* const> copied_model_files();
 
 struct StoredModel {
   std::string name, kind;      // "bundled" or "cached"

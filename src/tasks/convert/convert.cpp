@@ -18,34 +18,6 @@ namespace lyceum {
 namespace {
 namespace fs = std::filesystem;
 
-// What is copied as it is, of the model's folder and of each module's.
-constexpr const char* kCopied[] = {"generation_config.json",
-                                   "tokenizer.json",
-                                   "tokenizer_config.json",
-                                   "special_tokens_map.json",
-                                   "added_tokens.json",
-                                   "vocab.txt",
-                                   "vocab.json",
-                                   "merges.txt",
-                                   "spiece.model",
-                                   "sentencepiece.bpe.model",
-                                   "tokenizer.model",
-                                   "source.spm",
-                                   "target.spm",
-                                   "dict.txt",
-                                   "chat_template.jinja",
-                                   "chat_template.json",
-                                   "preprocessor_config.json",
-                                   "processor_config.json",
-                                   "modules.json",
-                                   "config_sentence_transformers.json",
-                                   "sentence_bert_config.json",
-                                   "sentence_roberta_config.json",
-                                   "sentence_distilbert_config.json",
-                                   "sentence_camembert_config.json",
-                                   "sentence_albert_config.json",
-                                   "sentence_xlm-roberta_config.json",
-                                   "sentence_xlnet_config.json"};
 constexpr std::uint64_t kMostCopied = std::uint64_t{1} << 30;  // bytes of one file
 constexpr std::uint64_t kSpare = 1 << 20;                      // bytes that the disk keeps free
 
@@ -141,27 +113,6 @@ std::vector<Shard> in_shards(std::vector<TensorPlan> plans, std::uint64_t max_by
   return shards;
 }
 
-// The folder while it is being written: gone unless it was renamed.
-class PartFolder {
- public:
-  explicit PartFolder(fs::path path) : path_(std::move(path)) { fs::create_directories(path_); }
-  ~PartFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  PartFolder(const PartFolder&) = delete;
-  PartFolder& operator=(const PartFolder&) = delete;
-  const fs::path& path() const { return path_; }
-  void rename_to(const fs::path& output) {
-    fs::rename(path_, output);
-    path_.clear();
-    sync_folder(output.parent_path());
-  }
-
- private:
-  fs::path path_;
-};
-
 class Converter {
  public:
   Converter(const ModelFolder& model, const ConvertOptions& options) : model_(model), options_(options) {}
@@ -175,7 +126,6 @@ class Converter {
   void write_config(const std::string& subfolder);
   void write_weights(const Weights& weights);
   void write_file(const std::string& relative, std::string_view text);
-  void put_in_place();
 
   const ModelFolder& model_;
   const ConvertOptions& options_;
@@ -184,7 +134,7 @@ class Converter {
   std::string body_;                  // the folder whose weights are quantised
   std::set<std::string> quantized_;   // their names in the checkpoint
   std::vector<Weights> weights_;
-  std::optional<PartFolder> part_;
+  std::optional<AtomicFolder> part_;
   ConvertReport report_;
   std::uint64_t total_bytes_ = 0;
 };
@@ -230,8 +180,15 @@ void Converter::plan() {
   }
   if (options_.dtype == DType::kI8) {
     const ModelFolder folder = body_.empty() ? model_ : ModelFolder::find(model_.require(body_).string());
-    for (const WeightPtr& weight : load_model(folder).model->int8_weights())
+    for (const WeightPtr& weight : load_model(folder).model->int8_weights()) {
+      if (weight->orientation() != Orientation::kOutputsInputs)
+        fail(Errc::kUnsupported,
+             "{}: the matrix '{}' is stored [inputs, outputs], which compressed-tensors cannot express in "
+             "int8. Fix: another --dtype here; the verbs that use a model round it themselves with --dtype "
+             "int8",
+             folder.path().string(), weight->name());
       if (!weight->is_quantized()) quantized_.insert(weight->name());
+    }
     if (quantized_.empty())
       fail(Errc::kUnsupported, "{}: found no weight to quantise, expected one that is not int8 already",
            folder.path().string());
@@ -252,7 +209,7 @@ void Converter::plan() {
 }
 
 void Converter::write_file(const std::string& relative, std::string_view text) {
-  const fs::path path = part_->path() / relative;
+  const fs::path path = part_->part() / relative;
   fs::create_directories(path.parent_path());
   AtomicFile file(path);
   file.write(text);
@@ -261,7 +218,7 @@ void Converter::write_file(const std::string& relative, std::string_view text) {
 }
 
 void Converter::copy_files(const std::string& subfolder) {
-  for (const char* name : kCopied)
+  for (const char* name : copied_model_files())
     if (const auto file = model_.file(in(subfolder, name)))
       write_file(in(subfolder, name), read_text(*file, kMostCopied));
 }
@@ -291,7 +248,7 @@ void Converter::write_weights(const Weights& weights) {
   for (const Shard& shard : weights.shards) {
     std::vector<TensorInfo> stored;
     for (const TensorPlan& plan : shard.tensors) stored.push_back(plan.stored);
-    const fs::path path = part_->path() / weights.subfolder / shard.file;
+    const fs::path path = part_->part() / weights.subfolder / shard.file;
     fs::create_directories(path.parent_path());
     SafetensorsWriter file(path, stored, {{"format", "pt"}});
     for (const TensorPlan& plan : shard.tensors) {
@@ -316,21 +273,6 @@ void Converter::write_weights(const Weights& weights) {
             "\n");
 }
 
-void Converter::put_in_place() {
-  if (!fs::exists(output_)) return part_->rename_to(output_);
-  fs::path old = output_;
-  old += ".old";
-  fs::remove_all(old);
-  fs::rename(output_, old);
-  try {
-    part_->rename_to(output_);
-  } catch (const fs::filesystem_error&) {
-    fs::rename(old, output_);
-    throw;
-  }
-  fs::remove_all(old);
-}
-
 ConvertReport Converter::run() {
   check_output();
   plan();
@@ -342,20 +284,19 @@ ConvertReport Converter::run() {
            "{}: is there: another conversion is at work or was killed. Fix: remove it, or --force to begin "
            "anew.",
            part.string());
-    fs::remove_all(part);
   }
   fs::create_directories(output_.parent_path());
   if (const auto room = fs::space(output_.parent_path()).available; room < total_bytes_ + kSpare)
     fail(Errc::kIo, "{}: the disk has room for {} bytes, the weights need {}. Fix: another --output.",
          output_.parent_path().string(), room, total_bytes_ + kSpare);
-  part_.emplace(part);
+  part_.emplace(output_);
   for (const std::string& folder : folders_) {
-    if (!folder.empty() && model_.file(folder)) fs::create_directories(part_->path() / folder);
+    if (!folder.empty() && model_.file(folder)) fs::create_directories(part_->part() / folder);
     copy_files(folder);
     write_config(folder);
   }
   for (const Weights& weights : weights_) write_weights(weights);
-  put_in_place();
+  part_->commit();
   return std::move(report_);
 }
 

@@ -3,9 +3,9 @@
 #include <map>
 #include <numeric>
 
+#include "base/correlation.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "tasks/evaluate/correlation.h"
 #include "tasks/evaluate/forms.h"
 #include "tasks/evaluate/task_records.h"
 
