@@ -1,29 +1,16 @@
 #include "formats/checkpoint.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/nearest.h"
 #include "formats/model_folder.h"
 
 namespace lyceum {
 namespace {
-
-// How many single-letter changes make a of b, for "did you mean"; names are short.
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t corner = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, corner + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      corner = above;
-    }
-  }
-  return row[b.size()];
-}
 
 bool is_of_torch(const std::filesystem::path& path) {
   const std::string kind = path.extension().string();
@@ -146,15 +133,13 @@ const Tensor* Checkpoint::find(const std::string& name) const {
 Tensor Checkpoint::take(const std::string& name, const Shape& shape) const {
   const Tensor* tensor = find(name);
   if (tensor == nullptr) {
-    std::vector<std::pair<std::size_t, std::string>> near;
-    for (const auto& [other, item] : items_)  // of about its length: a hostile file's names may be long
-      if (other.size() <= 2 * name.size()) near.emplace_back(edit_distance(name, other), other);
-    std::sort(near.begin(), near.end());
-    std::string names;
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, near.size()); ++i)
-      names += (i ? ", '" : "'") + near[i].second + "'";
-    fail(Errc::kData, "{}: tensor '{}' is missing; the nearest names there are: {}", where_, name,
-         names.empty() ? "none" : names);
+    if (maker_) {
+      made_.push_back(name);
+      return maker_(name, shape);
+    }
+    const std::vector<std::string> near = nearest_names(name, names());
+    fail(Errc::kData, "{}: tensor '{}' is missing; the nearest names there are: {}{}{}", where_, name,
+         near.empty() ? "none" : "'", fmt::join(near, "', '"), near.empty() ? "" : "'");
   }
   if (tensor->shape() != shape)
     fail(Errc::kData, "{}: tensor '{}' is {}, expected {} from config.json", file_of(name).string(), name,
@@ -163,6 +148,17 @@ Tensor Checkpoint::take(const std::string& name, const Shape& shape) const {
   Tensor taken = *tensor;
   views_.erase(name);
   return taken;
+}
+
+void Checkpoint::make_missing(Maker maker) { maker_ = std::move(maker); }
+
+void Checkpoint::forget(const std::string& name) {
+  items_.erase(name);
+  views_.erase(name);
+}
+
+void Checkpoint::ignore(const std::string& name) const {
+  if (items_.contains(name)) used_.insert(name);
 }
 
 std::vector<std::string> Checkpoint::names() const {

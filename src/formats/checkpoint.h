@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -19,6 +20,7 @@ class ModelFolder;
 
 class Checkpoint {
  public:
+  Checkpoint() = default;  // without tensors
   // The first of these that is there: model.safetensors, model.safetensors.index.json with its shards,
   // pytorch_model.bin, pytorch_model.bin.index.json with its shards (plain names inside the folder), as the
   // reference chooses. `subfolder` of the model's folder, "" for itself. Throws Errc::kUnsupported where
@@ -36,11 +38,19 @@ class Checkpoint {
   // The tensor, marked as used. Throws Errc::kData when it is missing (with the names that come near) or of
   // another shape.
   Tensor take(const std::string& name, const Shape& shape) const;
+  // A new model or a new head: take() makes the tensors that are missing from now on.
+  using Maker = std::function<Tensor(const std::string& name, const Shape& shape)>;
+  void make_missing(Maker maker);
+  const std::vector<std::string>& made() const noexcept { return made_; }
+  // As if the file did not have it: a head for other classes.
+  void forget(const std::string& name);
+  // Marked as used, though nobody needs it. Nothing happens when it is not there.
+  void ignore(const std::string& name) const;
   // A tensor that is there, not marked and not kept: for passing over all of them one by one.
   Tensor read(const std::string& name) const;
 
-  std::vector<std::string> names() const;  // in the order of the names
-  std::vector<std::string> unused() const;
+  std::vector<std::string> names() const;   // in the order of the names
+  std::vector<std::string> unused() const;  // neither taken nor ignored
   const std::filesystem::path& file_of(const std::string& name) const;
   std::uint64_t bytes() const;
 
@@ -58,6 +68,8 @@ class Checkpoint {
   std::map<std::string, Item> items_;
   mutable std::map<std::string, Tensor> views_;
   mutable std::set<std::string> used_;
+  Maker maker_;
+  mutable std::vector<std::string> made_;
   std::string where_;
 };
 

@@ -14,7 +14,8 @@
 namespace lyceum {
 namespace {
 
-constexpr std::size_t kStep = std::size_t{1} << 16;  // bytes decompressed at a time
+constexpr std::size_t kStep = std::size_t{1} << 16;      // bytes decompressed at a time
+constexpr std::size_t kReleased = std::size_t{1} << 24;  // bytes read before their pages are given back
 constexpr std::string_view kZstdMagic("\x28\xB5\x2F\xFD", 4), kGzipMagic("\x1F\x8B", 2);
 constexpr std::array<std::string_view, 2> kSuffixes = {".zst", ".gz"};
 
@@ -63,6 +64,10 @@ struct DataLines::Source {
   // Appends up to kStep bytes to `out`. Returns what is wrong, or null.
   const char* read(std::string& out) {
     const std::size_t before = out.size();
+    if (const std::size_t done = file->bytes().size() - rest.size(); done >= released + kReleased) {
+      file->release_pages(released, done);
+      released = done;
+    }
     if (zstd == nullptr && !is_gzip) {
       const std::string_view piece = rest.substr(0, kStep);
       out.append(piece);
@@ -117,6 +122,7 @@ struct DataLines::Source {
 
   std::shared_ptr<const MappedFile> file;
   std::string_view rest;
+  std::size_t released = 0;  // bytes at the front that were given back
   ZSTD_DStream* zstd = nullptr;
   z_stream gzip{};
   bool is_gzip = false, inside = false;  // inside: a frame or member is open
@@ -129,6 +135,20 @@ DataLines::DataLines(DataLines&&) noexcept = default;
 
 std::string DataLines::where() const { return fmt::format("{}: line {}", path_.string(), number_); }
 
+void DataLines::fail_length() const {
+  fail(Errc::kLimit, "{}: longer than {} bytes", where(), limits_.line_bytes);
+}
+
+bool DataLines::read_more() {
+  const std::size_t before = buffer_.size();
+  if (const char* trouble = source_->read(buffer_))
+    fail(Errc::kFormat, "{}: {}. Fix: the file is damaged or cut short; copy it again.", where(), trouble);
+  total_ += buffer_.size() - before;
+  if (total_ > limits_.total_bytes)
+    fail(Errc::kLimit, "{}: the file has more than {} bytes when decompressed", where(), limits_.total_bytes);
+  return buffer_.size() > before;
+}
+
 bool DataLines::next(std::string& line) {
   std::size_t searched = begin_;
   ++number_;
@@ -136,8 +156,7 @@ bool DataLines::next(std::string& line) {
     const std::size_t end = buffer_.find('\n', searched);
     const bool found = end != std::string::npos;
     const std::size_t length = (found ? end : buffer_.size()) - begin_;
-    if (length > limits_.line_bytes)
-      fail(Errc::kLimit, "{}: longer than {} bytes", where(), limits_.line_bytes);
+    if (length > limits_.line_bytes) fail_length();
     if (found) {
       line.assign(buffer_, begin_, length);
       begin_ = end + 1;
@@ -146,13 +165,7 @@ bool DataLines::next(std::string& line) {
     buffer_.erase(0, begin_);
     begin_ = 0;
     searched = buffer_.size();
-    if (const char* trouble = source_->read(buffer_))
-      fail(Errc::kFormat, "{}: {}. Fix: the file is damaged or cut short; copy it again.", where(), trouble);
-    total_ += buffer_.size() - searched;
-    if (total_ > limits_.total_bytes)
-      fail(Errc::kLimit, "{}: the file has more than {} bytes when decompressed", where(),
-           limits_.total_bytes);
-    if (buffer_.size() == searched) {
+    if (!read_more()) {
       if (buffer_.empty()) {
         --number_;
         return false;
@@ -164,6 +177,43 @@ bool DataLines::next(std::string& line) {
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
   return true;
+}
+
+bool DataLines::rest(std::string& text) {
+  buffer_.erase(0, begin_);
+  begin_ = 0;
+  ++number_;
+  while (read_more()) {
+  }
+  text = std::move(buffer_);
+  buffer_.clear();
+  if (text.empty()) --number_;
+  return !text.empty();
+}
+
+bool DataLines::next_block(std::string& lines, std::size_t bytes) {
+  buffer_.erase(0, begin_);
+  begin_ = 0;
+  std::size_t line = 0, searched = 0;  // where the line that is being read begins; what was looked at
+  ++number_;                           // of that line
+  while (true) {
+    for (std::size_t end; (end = buffer_.find('\n', searched)) != std::string::npos; ++number_) {
+      if (end - line > limits_.line_bytes) fail_length();
+      line = searched = end + 1;
+    }
+    searched = buffer_.size();
+    if (searched - line > limits_.line_bytes) fail_length();
+    if (line > 0 && searched >= bytes) break;
+    if (!read_more()) {
+      if (line < searched) ++number_;
+      line = searched;
+      break;
+    }
+  }
+  --number_;  // of the last whole line
+  lines.assign(buffer_, 0, line);
+  begin_ = line;
+  return line > 0;
 }
 
 }  // namespace lyceum

@@ -1,5 +1,5 @@
 // Data sets as they lie on disks: lines of a plain, zstd or gzip file, read one after another in little
-// memory.
+// memory, or what is left of it as one text.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +28,19 @@ class DataLines {
   // The next line, without its LF or CRLF; the last one may lack it. False at the end. Throws Errc::kFormat
   // for damaged or cut compressed data and Errc::kLimit, both with the line at which it stopped.
   bool next(std::string& line);
-  std::int64_t number() const noexcept { return number_; }  // of the line that next() gave, counted from 1
+  // What no line was made of yet, byte for byte: line ends stay as they are. False where nothing is left.
+  // Throws as next(); the limit is that of the whole file.
+  bool rest(std::string& text);
+  // Whole lines with their ends, about `bytes` of them: as many as there are in so many bytes, at least one,
+  // and the last one of the file without an end where it has none. False at the end; throws as next() does.
+  bool next_block(std::string& lines, std::size_t bytes);
+  std::int64_t number() const noexcept { return number_; }  // of the last line given, counted from 1
   std::string where() const;                                // "PATH: line N"
 
  private:
   struct Source;
+  bool read_more();  // more of the file behind buffer_; false at its end
+  [[noreturn]] void fail_length() const;
   std::unique_ptr<Source> source_;
   std::filesystem::path path_;
   DataLimits limits_;

@@ -5,6 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <vector>
 
@@ -100,6 +101,25 @@ TEST_F(DataFile, TheLastLineMayLackItsEnd) {
   EXPECT_TRUE(lines(put("a.zst", zstd(""))).empty());
 }
 
+TEST_F(DataFile, TheRestIsGivenByteForByte) {
+  std::vector<std::string> expected;
+  const std::string text = long_text(expected);
+  for (const auto& [name, bytes] : {std::pair{"a", text}, {"a.zst", zstd(text)}, {"a.gz", gzip(text)}}) {
+    DataLines reader(put(name, bytes));
+    std::string line, rest;
+    ASSERT_TRUE(reader.next(line));
+    ASSERT_TRUE(reader.rest(rest)) << name;
+    EXPECT_EQ(line + "\r\n" + rest, text) << name;
+    EXPECT_FALSE(reader.rest(rest)) << name;
+    EXPECT_FALSE(reader.next(line)) << name;
+    DataLines whole(put(name, bytes), {.total_bytes = text.size()});
+    ASSERT_TRUE(whole.rest(rest));
+    EXPECT_EQ(rest, text) << name;
+    DataLines limited(put(name, bytes), {.total_bytes = text.size() - 1});
+    EXPECT_THROW(limited.rest(rest), Error) << name;
+  }
+}
+
 TEST_F(DataFile, EveryCutOfACompressedFileIsAnError) {
   std::vector<std::string> expected;
   const std::string text = long_text(expected);
@@ -146,6 +166,52 @@ TEST_F(DataFile, AFileIsFoundWithAndWithoutCompression) {
   EXPECT_EQ(find_data_file(folder_, "b.jsonl"), folder_ / "b.jsonl");
   EXPECT_EQ(without_compression("b.jsonl.zst"), "b.jsonl");
   EXPECT_EQ(without_compression("b.tsv"), "b.tsv");
+}
+
+TEST_F(DataFile, BlocksAreWholeLinesWithTheirEndsAndOneAfterTheOtherTheFile) {
+  std::string text = "\n\r\nfirst\r\n";
+  for (int i = 0; i < 20000; ++i) text += std::to_string(i * i) + (i % 7 == 0 ? "\n\n" : "\n");
+  text += std::string(200000, 'x') + "\nlast";
+  for (const fs::path& path : {put("a.txt", text), put("a.zst", zstd(text)), put("a.gz", gzip(text))})
+    for (const std::size_t bytes : {std::size_t{1}, std::size_t{5000}, std::size_t{1} << 30}) {
+      DataLines reader(path);
+      std::string all;
+      std::int64_t lines = 0;
+      for (std::string block; reader.next_block(block, bytes); all += block) {
+        lines += std::count(block.begin(), block.end(), '\n') + (block.back() != '\n');
+        EXPECT_EQ(reader.number(), lines);
+        EXPECT_TRUE(block.back() == '\n' || block.ends_with("last"));
+      }
+      EXPECT_EQ(all, text) << path << " " << bytes;
+    }
+  DataLines both(put("b.txt", "1\n2\n3\n4"));
+  std::string line, block;
+  EXPECT_TRUE(both.next(line) && line == "1" && both.next_block(block, 100) && block == "2\n3\n4");
+  EXPECT_FALSE(both.next_block(block, 100));
+  EXPECT_EQ(both.number(), 4);
+}
+
+TEST_F(DataFile, ABlockStopsAtALineThatIsTooLongAndAtDamage) {
+  const auto complaint_of = [](const fs::path& path, DataLimits limits) -> std::string {
+    try {
+      DataLines reader(path, limits);
+      for (std::string block; reader.next_block(block, 1 << 20);) {
+      }
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  const fs::path path = put("long.txt", "ab\ncd\n" + std::string(11, 'x') + "\nab\n");
+  EXPECT_EQ(complaint_of(path, {.line_bytes = 11}), "none");
+  EXPECT_NE(complaint_of(path, {.line_bytes = 10}).find("long.txt: line 3: longer than 10 bytes"),
+            std::string::npos);
+  EXPECT_NE(complaint_of(put("endless.txt", std::string(1 << 20, 'x')), {.line_bytes = 100000})
+                .find("line 1: longer"),
+            std::string::npos);
+  const std::string cut = zstd("ab\ncd\n");
+  EXPECT_NE(complaint_of(put("cut.zst", cut.substr(0, cut.size() - 3)), {}).find("cut.zst: line"),
+            std::string::npos);
 }
 
 }  // namespace
