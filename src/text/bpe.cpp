@@ -69,6 +69,14 @@ const Bpe::Merge* Bpe::find(std::int32_t a, std::int32_t b) const noexcept {
   }
 }
 
+bool Bpe::is_identity() const noexcept {
+  const bool joins =
+      std::any_of(table_.begin(), table_.end(), [](const Merge& m) { return m.pair != kNoPair; });
+  for (std::int32_t byte = 0; byte < 256; ++byte)
+    if (byte_symbols_[static_cast<std::size_t>(byte)] != byte) return false;
+  return reads_bytes_ && !joins && !options_.ignore_merges;
+}
+
 void Bpe::put(std::uint64_t pair, std::int32_t rank, std::int32_t id) {
   std::size_t at = pair * 0x9E3779B97F4A7C15u >> shift_;
   while (table_[at].pair != pair && table_[at].pair != kNoPair) at = (at + 1) & (table_.size() - 1);

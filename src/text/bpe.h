@@ -35,6 +35,8 @@ class Bpe final : public TokenModel {
   bool reads_bytes() const noexcept {
     return reads_bytes_;
   }  // every byte is a symbol, and nothing else matters
+  // ... and is its own id, which no merge joins to another.
+  bool is_identity() const noexcept;
   void split_bytes(std::string_view word, std::vector<Piece>& out) const;
 
   struct Symbol {

@@ -125,6 +125,7 @@ void Tokenizer::Impl::encode_text(std::string_view text, const EncodeOptions& op
                                   Encoding& out) const {
   if (text.size() > 0xFFFFFFFFu)
     fail(Errc::kLimit, "tokenizer: found a text of {} bytes, expected at most 4 GiB", text.size());
+  if (is_bytes) return encode_bytes(text, options.with_offsets, out);
   out.ids.reserve(out.ids.size() + text.size() / 4 + 2);
   Sink sink{*this, text, options.with_offsets, out};
   const auto put_token = [&](const AddedToken& token, const Characters& from, std::size_t begin,

@@ -76,9 +76,10 @@ class Tokenizer {
   }
   ~Tokenizer();
 
-  // Valid UTF-8 (invalid bytes are read as U+FFFD). Throws Errc::kUsage when max_tokens leaves no room for
-  // the special tokens, Errc::kLimit when a pattern or a replacement of the file gets out of hand on this
-  // text, Errc::kFormat when the file's unknown token is needed and missing.
+  // Valid UTF-8 (invalid bytes are read as U+FFFD, but by a vocabulary of bytes as they are). Throws
+  // Errc::kUsage when max_tokens leaves no room for the special tokens, Errc::kLimit when a pattern or a
+  // replacement of the file gets out of hand on this text, Errc::kFormat when the file's unknown token is
+  // needed and missing.
   Encoding encode(std::string_view text, const EncodeOptions& options = {}) const;
   Encoding encode_pair(std::string_view first, std::string_view second,
                        const EncodeOptions& options = {}) const;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "text/added_tokens.h"
+#include "text/bert_scan.h"
 #include "text/bpe.h"
 #include "text/decoders.h"
 #include "text/normalizers.h"
@@ -18,12 +19,6 @@
 #include "text/word_piece.h"
 
 namespace lyceum {
-
-// What the scanner for BERT's own pipeline needs: it joins cleaning, lower-casing, splitting and WordPiece in
-// one pass.
-struct BertScan {
-  BertNormalizerOptions options;
-};
 
 // What the scanner for byte-level BPE needs: it joins splitting and BPE in one pass.
 struct ByteScan {
@@ -52,8 +47,9 @@ struct Tokenizer::Impl {
   std::vector<std::string> tokens;           // by id
   std::vector<std::uint8_t> known, special;  // by id
   TokenTable by_text;
-  std::optional<BertScan> scan;       // set when the pipeline is BERT's
+  std::optional<BertScan> scan;       // set when the pipeline is BERT's, behind which WordPiece comes
   std::optional<ByteScan> byte_scan;  // set when it is byte-level BPE behind a pattern with a scanner
+  bool is_bytes = false;              // every byte is its own id, and no part has any work (byte_tokenizer.h)
   std::uint64_t serial = 0;           // tells the tokenizers of a process apart, for caches
   std::string description;
 
@@ -91,6 +87,7 @@ struct Tokenizer::Impl {
   // One text without special tokens: ids, and offsets when they are wanted.
   void encode_text(std::string_view text, const EncodeOptions& options, bool plainly, Encoding& out) const;
   void encode_words(const Characters& text, Sink& sink) const;
+  static void encode_bytes(std::string_view text, bool with_offsets, Encoding& out);
   bool scan_text(std::string_view text, std::uint32_t base, Sink& sink) const;
   bool scan_bytes(std::string_view text, std::uint32_t base, Sink& sink) const;
   void finish(const Encoding& first, const Encoding* second, const EncodeOptions& options,

@@ -152,6 +152,16 @@ std::optional<ByteScan> find_byte_scan(const JsonFields& f, const Bpe& model) {
   return scan;
 }
 
+// Whether nothing but ByteLevel without a pattern stands before a model that leaves bytes as they are.
+bool leaves_bytes(const JsonFields& f, const Bpe& model) {
+  if (!model.is_identity() || f.has("normalizer") || f.has("post_processor") || !f.has("pre_tokenizer"))
+    return false;
+  const JsonFields splitter = f.object("pre_tokenizer");
+  if (splitter.text("type") != "ByteLevel") return false;
+  const ByteLevelOptions o = byte_level_options(splitter);
+  return !o.use_regex && !o.add_prefix_space;
+}
+
 std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::string& what,
                                            const FolderSettings& settings) {
   const Json json = parse_json(text, what, {.depth = 32});
@@ -189,10 +199,15 @@ std::shared_ptr<const Tokenizer> load_json(std::string_view text, const std::str
   if (f.has("decoder")) p.decoder = parse_decoder(f.object("decoder"));
   if (type == "WordPiece" && normalizer_type == "BertNormalizer" && splitter_type == "BertPreTokenizer")
     p.scan = BertScan{bert_options(f.object("normalizer"))};
-  if (type == "BPE") p.byte_scan = find_byte_scan(f, static_cast<const Bpe&>(*p.model));
-  p.description = fmt::format("{}, {} tokens, normalizer {}, pre-tokenizer {}", type, vocabulary.size(),
-                              normalizer_type.empty() ? "none" : normalizer_type,
-                              splitter_type.empty() ? "none" : splitter_type);
+  if (type == "BPE") {
+    const auto& bpe = static_cast<const Bpe&>(*p.model);
+    p.byte_scan = find_byte_scan(f, bpe);
+    p.is_bytes = p.added.empty() && leaves_bytes(f, bpe);
+  }
+  p.description =
+      fmt::format("{}, {} tokens, normalizer {}, pre-tokenizer {}", p.is_bytes ? "bytes" : type.c_str(),
+                  vocabulary.size(), normalizer_type.empty() ? "none" : normalizer_type,
+                  splitter_type.empty() ? "none" : splitter_type);
   return builder.build(vocabulary.by_id(), what);
 }
 
