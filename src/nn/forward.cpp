@@ -166,7 +166,8 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
       fail(Errc::kData, "forward: found the input '{}', expected those of {}: {}", name, model.architecture(),
            fmt::join(expected, ", "));
   const PackedTokens tokens = pack_tokens(known, model);
-  Taps taps = options.taps.empty() ? Taps() : Taps(options.taps);
+  Pass pass;
+  if (!options.taps.empty()) pass.taps = Taps(options.taps);
 
   Tape tape;
   std::vector<WeightPtr> parameters = model.parameters();
@@ -177,14 +178,14 @@ NamedTensors forward(const Model& model, const NamedTensors& inputs, const Forwa
   std::vector<ModelOutput> outputs;
   {
     const Tape::Recording on(options.backward ? &tape : nullptr);
-    outputs = model.run(tokens, known, taps);
+    outputs = model.run(tokens, known, pass);
     if (options.sentence != nullptr)  // last_hidden_state stands first
       outputs.push_back(
           {"sentence_embedding", (*options.sentence)(outputs.front().value, tokens.layout), Spread::kRows});
   }
   NamedTensors result;
   for (const ModelOutput& output : outputs) result.emplace(output.name, spread(output, tokens));
-  for (const ModelOutput& tap : taps.taken()) result.emplace("tap." + tap.name, spread(tap, tokens));
+  for (const ModelOutput& tap : pass.taps.taken()) result.emplace("tap." + tap.name, spread(tap, tokens));
   if (!options.backward) {
     if (!cotangents.empty()) fail(Errc::kUsage, "forward: found a cotangent without --backward");
     return result;

@@ -8,17 +8,37 @@
 
 namespace lyceum {
 
-std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens,
-                                        const std::string& name) {
+namespace {
+
+void check_labels_of_tokens(const Tensor& labels, const PackedTokens& tokens, const std::string& name) {
   if (labels.shape() != Shape{tokens.rows, tokens.row_tokens})
     fail(Errc::kData, "{} is {}, expected [{}, {}] as input_ids", name, labels.shape().text(), tokens.rows,
          tokens.row_tokens);
   if (labels.dtype() != DType::kI64)
     fail(Errc::kData, "{}: found {}, expected I64", name, dtype_name(labels.dtype()));
+}
+
+}  // namespace
+
+std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens,
+                                        const std::string& name) {
+  check_labels_of_tokens(labels, tokens, name);
   const std::int64_t* from = labels.data<std::int64_t>();
   std::vector<std::int64_t> out;
   out.reserve(tokens.places.size());
   for (const std::int64_t place : tokens.places) out.push_back(from[place]);
+  return out;
+}
+
+std::vector<std::int64_t> next_token_labels(const Tensor& labels, const PackedTokens& tokens,
+                                            const std::string& name) {
+  check_labels_of_tokens(labels, tokens, name);
+  const std::int64_t* from = labels.data<std::int64_t>();
+  std::vector<std::int64_t> out;
+  out.reserve(tokens.places.size());
+  for (const std::int64_t place : tokens.places)
+    out.push_back((place + 1) % tokens.row_tokens == 0 ? CrossEntropyOptions().ignore_index
+                                                       : from[place + 1]);
   return out;
 }
 

@@ -13,6 +13,11 @@ namespace lyceum {
 std::vector<std::int64_t> packed_labels(const Tensor& labels, const PackedTokens& tokens,
                                         const std::string& name);
 
+// The same for heads that predict the next token (R: ForCausalLMLoss): the label of the place behind each
+// token, ignored for the last place of a row.
+std::vector<std::int64_t> next_token_labels(const Tensor& labels, const PackedTokens& tokens,
+                                            const std::string& name);
+
 // One label a row, I64 [B]. A row without any token is absent, and its label is ignored.
 std::vector<std::int64_t> row_labels(const Tensor& labels, const PackedTokens& tokens,
                                      const std::string& name);

@@ -30,8 +30,27 @@ const std::vector<std::string>& Model::labels() const {
   return none;
 }
 
-Tensor Model::scores(const Tensor&, const SequenceLayout&) const {
+Tensor Model::encode(const PackedTokens& tokens) const {
+  Pass pass;
+  return encode(tokens, pass);
+}
+
+Tensor Model::scores(const Tensor& hidden, const PackedTokens& tokens) const {
+  Pass pass;
+  return scores(hidden, tokens, pass);
+}
+
+Tensor Model::scores(const Tensor&, const PackedTokens&, Pass&) const {
   fail(Errc::kUnsupported, "{}: the class {} has no head", family(), architecture());
+}
+
+Tensor Model::pair_scores(const Tensor&, const SequenceLayout&) const {
+  fail(Errc::kUnsupported, "{}: the class {} has no head over pairs", family(), architecture());
+}
+
+void Model::set_dropout(double probability) {
+  if (probability != 0.0)
+    fail(Errc::kUnsupported, "{}: found the dropout {}, expected 0", family(), probability);
 }
 
 void Model::set_compute(Compute compute) {
@@ -80,6 +99,20 @@ PackedTokens sequences_of(const PackedTokens& tokens, const SequenceRange& range
       lengths, part(layout.positions()),
       std::vector<std::uint64_t>(layout.ids().begin() + range.first, layout.ids().begin() + range.last));
   return some;
+}
+
+Tensor encode_in_parts(const PackedTokens& tokens, std::int64_t width,
+                       FunctionRef<Tensor(const PackedTokens&)> body) {
+  const std::vector<SequenceRange> parts = cache_parts(tokens.layout);
+  if (parts.size() <= 1 || Tape::active() != nullptr) return body(tokens);
+  Tensor out = Tensor::empty({tokens.layout.tokens(), width});
+  parallel_tasks(static_cast<std::int64_t>(parts.size()), [&](std::int64_t task, int) {
+    const SequenceRange& part = parts[static_cast<std::size_t>(task)];
+    const Tensor hidden = body(sequences_of(tokens, part));
+    std::copy_n(hidden.data<float>(), hidden.elements(),
+                out.mutable_row<float>(tokens.layout.begin(part.first)));
+  });
+  return out;
 }
 
 void TokenPacker::add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types) {

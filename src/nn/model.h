@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <regex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "nn/named_tensors.h"
 #include "ops/linear/linear.h"
 #include "tensor/layout.h"
@@ -34,6 +36,7 @@ class Taps {
  public:
   Taps() = default;
   explicit Taps(const std::string& pattern);  // Errc::kUsage for a regular expression that is none
+  bool active() const noexcept { return active_; }
   bool wants(const std::string& name) const;
   void put(std::string name, Tensor value, Spread spread);
   std::vector<ModelOutput>& taken() { return taken_; }
@@ -42,6 +45,16 @@ class Taps {
   bool active_ = false;
   std::regex pattern_;
   std::vector<ModelOutput> taken_;
+};
+
+// One way through a model: what is wanted besides the result, and what training adds.
+struct Pass {
+  Taps taps;
+  // In training: the configuration's dropouts are active, with random numbers of this seed; one for each
+  // step.
+  std::optional<std::uint64_t> dropout_seed;
+  // The tape keeps a layer's input only and computes the rest again on the way back.
+  bool recompute_layers = false;
 };
 
 // A padded batch, packed: the tokens whose mask is 1, row after row.
@@ -79,29 +92,44 @@ class Model {
   // The class of the checkpoint: its outputs under the reference's names, and `loss` when its labels are
   // among `inputs` (padded, as the caller gave them). Ops record when a tape does.
   virtual std::vector<ModelOutput> run(const PackedTokens& tokens, const NamedTensors& inputs,
-                                       Taps& taps) const = 0;
+                                       Pass& pass) const = 0;
 
   // The body alone: [tokens, width] of the last layer.
-  virtual Tensor encode(const PackedTokens& tokens) const = 0;
+  virtual Tensor encode(const PackedTokens& tokens, Pass& pass) const = 0;
+  Tensor encode(const PackedTokens& tokens) const;
   virtual std::int64_t width() const = 0;
   virtual std::int64_t max_positions() const = 0;                      // rows of the position table
   virtual std::int64_t max_tokens() const { return max_positions(); }  // of one sequence
   virtual std::int64_t vocabulary() const = 0;
 
-  // The class's head over the body's output [rows, width]: any rows where it works token by token, else whole
-  // sequences, as `layout` tells. Shapes as Head says. Throws Errc::kUnsupported where there is none.
+  // The class's head over the body's output [rows, width]: any rows where it works token by token, else those
+  // of whole sequences, which `tokens` describe. Shapes as Head says. Throws Errc::kUnsupported where there
+  // is none.
   virtual Head head() const { return Head::kNone; }
-  virtual Tensor scores(const Tensor& hidden, const SequenceLayout& layout) const;
+  virtual Tensor scores(const Tensor& hidden, const PackedTokens& tokens, Pass& pass) const;
+  Tensor scores(const Tensor& hidden, const PackedTokens& tokens) const;
+  // The second head of a pre-training class, over pairs of texts: [B, 2], as Head::kNextSentence.
+  virtual bool has_pair_head() const { return false; }
+  virtual Tensor pair_scores(const Tensor& hidden, const SequenceLayout& layout) const;
+  // Whether a token knows those before it only. Head::kWords are then scores of the next token, not of this
+  // one, and the vector of a text's first token knows nothing of the rest.
+  virtual bool is_causal() const { return false; }
   // Names of the classes (id2label), as many as the head has outputs; empty where they have none.
   virtual const std::vector<std::string>& labels() const;
   // config.json's problem_type; empty when it is not given.
   virtual std::string problem_type() const { return ""; }
 
+  // Every dropout of the configuration at once. Throws Errc::kUsage outside of [0, 1).
+  virtual void set_dropout(double probability);
+  // The name of a parameter in the folder that the reference's class reads; parameters() has those of the
+  // file.
+  virtual std::string saved_name(const std::string& name) const { return name; }
+
   // What products are computed in from now on: bf16 everywhere; int8 where most of the work is, the layers of
   // the body, while heads stay in f32. Unless set, f32, or int8 where a file's weights are quantised. Throws
   // Errc::kUnsupported where a family cannot.
   virtual void set_compute(Compute compute);
-  // The weights [D, C] whose products int8 narrows, in the order of the model.
+  // The weights whose products int8 narrows, in the order of the model.
   virtual std::vector<WeightPtr> int8_weights() const { return {}; }
 
   // The position of each token of a row, padding included, unless the caller says another.
@@ -120,6 +148,11 @@ struct SequenceRange {
 std::vector<SequenceRange> cache_parts(const SequenceLayout& layout);
 // Some of a batch's sequences; places are left empty.
 PackedTokens sequences_of(const PackedTokens& tokens, const SequenceRange& range);
+
+// body() of each of a batch's cache_parts(), on a thread of its own, as one [tokens, width]; of the whole
+// batch where that is one part or gradients are recorded.
+Tensor encode_in_parts(const PackedTokens& tokens, std::int64_t width,
+                       FunctionRef<Tensor(const PackedTokens&)> body);
 
 // Encoded texts one after another as one packed batch, with the positions and types that the model wants.
 class TokenPacker {

@@ -1,5 +1,6 @@
 #include "nn/parameters.h"
 
+#include <cstring>
 #include <utility>
 
 #include "base/error.h"
@@ -7,6 +8,13 @@
 namespace lyceum {
 
 bool Parameters::has(const std::string& name) const { return checkpoint_->find(name) != nullptr; }
+
+bool Parameters::differ(const std::string& a, const std::string& b) const {
+  const Tensor *x = checkpoint_->find(a), *y = checkpoint_->find(b);
+  if (x == nullptr || y == nullptr) return false;
+  return x->shape() != y->shape() || x->dtype() != y->dtype() ||
+         std::memcmp(x->raw(), y->raw(), x->bytes()) != 0;
+}
 
 WeightPtr Parameters::take(std::initializer_list<std::string> names, const Shape& shape,
                            Orientation orientation) {

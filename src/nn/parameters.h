@@ -23,6 +23,11 @@ class Parameters {
                  Orientation orientation = Orientation::kOutputsInputs);
   WeightPtr take(const std::string& name, const Shape& shape) { return take({name}, shape); }
   bool has(const std::string& name) const;
+  // Whether both are there with different values: they are two parameters then, whatever a configuration says
+  // of tying them (R: tie_weights).
+  bool differ(const std::string& a, const std::string& b) const;
+  // A buffer that the authors' program saved beside its parameters: it is known, and not needed.
+  void ignore(const std::string& name) { checkpoint_->ignore(name); }
 
   // In the order in which they were taken.
   const std::vector<WeightPtr>& all() const noexcept { return all_; }

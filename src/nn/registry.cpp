@@ -33,11 +33,9 @@ void check_quantization(const JsonFields& config) {
 
 }  // namespace
 
-LoadedModel load_model(const ModelFolder& folder, std::optional<Compute> compute) {
-  const auto file = folder.require("config.json");
-  const std::string text = read_text(file, 1 << 24);
-  const Json json = parse_json(text, file.string());
-  const JsonFields f(json, file.string());
+const Family& family_of(const std::string& config_json, const std::string& where) {
+  const Json json = parse_json(config_json, where);
+  const JsonFields f(json, where);
   const std::string type = f.text("model_type", "");
   const std::vector<std::string> classes =
       f.has("architectures") ? f.texts("architectures") : std::vector<std::string>();
@@ -58,15 +56,26 @@ LoadedModel load_model(const ModelFolder& folder, std::optional<Compute> compute
            there);
     }
     check_quantization(f);
-    const Checkpoint checkpoint = Checkpoint::open(folder);
-    LoadedModel loaded;
-    loaded.model = family.load(text, file.string(), checkpoint);
-    if (compute) loaded.model->set_compute(*compute);
-    loaded.unused = checkpoint.unused();
-    loaded.file_bytes = checkpoint.bytes();
-    return loaded;
+    return family;
   }
   fail(Errc::kUnsupported, "{}: 'model_type': found '{}', expected one of: {}", f.where(), type, known);
+}
+
+LoadedModel load_model(const std::string& config_json, const std::string& where, const Checkpoint& checkpoint,
+                       std::optional<Compute> compute) {
+  LoadedModel loaded;
+  loaded.model = family_of(config_json, where).load(config_json, where, checkpoint);
+  if (compute) loaded.model->set_compute(*compute);
+  loaded.unused = checkpoint.unused();
+  loaded.file_bytes = checkpoint.bytes();
+  return loaded;
+}
+
+LoadedModel load_model(const ModelFolder& folder, std::optional<Compute> compute) {
+  const auto file = folder.require("config.json");
+  const std::string text = read_text(file, 1 << 24);
+  family_of(text, file.string());  // a model of another kind is told before its weights are looked for
+  return load_model(text, file.string(), Checkpoint::open(folder), compute);
 }
 
 }  // namespace lyceum

@@ -19,6 +19,8 @@ struct Family {
   // Throws what the family's configuration and weights give reason for.
   std::unique_ptr<Model> (*load)(const std::string& config_json, const std::string& where,
                                  const Checkpoint& checkpoint);
+  // Of InitialValues; null: one deviation for all.
+  double (*deviation_of)(const std::string& name, double deviation, std::int64_t layers) = nullptr;
 };
 
 class FamilyRegistry {
@@ -42,5 +44,11 @@ struct LoadedModel {
 // Reads config.json and the weights; `compute` as Model::set_compute, or as the files are. Throws
 // Errc::kUnsupported for a family or class that this build lacks, with the list of those it has.
 LoadedModel load_model(const ModelFolder& folder, std::optional<Compute> compute = {});
+// The same of a configuration that stands in no folder, over a checkpoint that may make what it lacks.
+// `where` names the configuration in errors.
+LoadedModel load_model(const std::string& config_json, const std::string& where, const Checkpoint& checkpoint,
+                       std::optional<Compute> compute = {});
+// The family that serves a configuration. Throws as load_model.
+const Family& family_of(const std::string& config_json, const std::string& where);
 
 }  // namespace lyceum

@@ -41,6 +41,11 @@ void Gradients::add(Variable variable, Tensor gradient) {
   sum = std::move(total);
 }
 
+void Gradients::add(Gradients&& others) {
+  for (auto& [variable, gradient] : others.sums_) add(variable, std::move(gradient));
+  others.sums_.clear();
+}
+
 Tensor Gradients::take(Variable variable) {
   const auto it = sums_.find(variable);
   if (it == sums_.end()) return {};
@@ -102,6 +107,35 @@ Gradients Tape::backward(const Tensor& scalar) {
   if (scalar.elements() != 1)
     fail(Errc::kData, "backward: found {}, expected one number", scalar.shape().text());
   return backward({{scalar, Tensor::full(scalar.shape(), 1.0f)}});
+}
+
+Tensor recomputed(std::vector<Tensor> inputs, std::function<Tensor(const std::vector<Tensor>&)> f) {
+  Tape* tape = Tape::active();
+  if (tape == nullptr) return f(inputs);
+  Tensor y;
+  {
+    const Tape::Recording off(nullptr);
+    y = f(inputs);
+  }
+  tape->record("recomputed", {&y}, [inputs = std::move(inputs), f = std::move(f)](BackwardPass& pass) {
+    Tape own;
+    std::vector<Tensor> watched = inputs;
+    for (Tensor& input : watched)
+      if (input.defined() && input.variable() != 0) input = own.watch(input);
+    Tensor again;
+    {
+      const Tape::Recording on(own);
+      again = f(watched);
+    }
+    Gradients gradients = own.backward({{again, pass.cotangent()}});
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].defined() || inputs[i].variable() == 0) continue;
+      if (Tensor gradient = gradients.take(watched[i].variable()); gradient.defined())
+        pass.add(inputs[i], std::move(gradient));
+    }
+    pass.add(std::move(gradients));
+  });
+  return y;
 }
 
 Tape* recording(std::initializer_list<const Tensor*> inputs) noexcept {

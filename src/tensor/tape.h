@@ -25,7 +25,8 @@ class Gradients {
   Tensor of(const Tensor& watched) const;
   const Tensor* find(Variable variable) const;
   void add(Variable variable, Tensor gradient);  // adds up; f32, contiguous
-  Tensor take(Variable variable);                // removes it; not defined() when there is none
+  void add(Gradients&& others);
+  Tensor take(Variable variable);  // removes it; not defined() when there is none
 
  private:
   std::unordered_map<Variable, Tensor> sums_;
@@ -42,6 +43,7 @@ class BackwardPass {
   void add(const Tensor& input, Tensor gradient) {  // ignored for constants
     if (input.variable() != 0) gradients_->add(input.variable(), std::move(gradient));
   }
+  void add(Gradients&& gradients) { gradients_->add(std::move(gradients)); }
 
  private:
   Gradients* gradients_;
@@ -95,5 +97,10 @@ class Tape {
 
 // The active tape when at least one of the inputs is a variable; null otherwise: then an op keeps nothing.
 Tape* recording(std::initializer_list<const Tensor*> inputs) noexcept;
+
+// f(inputs), of which the active tape keeps nothing but the inputs: on the way back f runs again, recorded.
+// (Chen et al. 2016, "Training deep nets with sublinear memory cost".) f must give the same bits each time; a
+// trainable weight that it reads is a variable of every tape. Inputs may be not defined().
+Tensor recomputed(std::vector<Tensor> inputs, std::function<Tensor(const std::vector<Tensor>&)> f);
 
 }  // namespace lyceum

@@ -23,7 +23,11 @@ void register_albert(FamilyRegistry& registry) {
                                                          .inner_width = 16384,
                                                          .activation = Activation::kGeluTanh,
                                                          .layer_groups = 1,
-                                                         .architecture = "AlbertModel"});
+                                                         .architecture = "AlbertModel",
+                                                         .dropout = 0.0f,
+                                                         .attention_dropout = 0.0f,
+                                                         .head_dropout = 0.1f},
+                                                        {.head_dropout = "classifier_dropout_prob"});
                   config.head = head_of(config.architecture, classes);
                   config.has_pair_head = config.architecture == "AlbertForPreTraining";
                   config.words_activation = config.activation;

@@ -6,13 +6,11 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/parallel.h"
+#include "nn/dropout_place.h"
 #include "nn/losses.h"
-#include "ops/attention/attention.h"
 #include "ops/columns/columns.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/embedding/embedding.h"
-#include "ops/layer_norm/layer_norm.h"
 #include "ops/pooling/pooling.h"
 #include "ops/rows/rows.h"
 
@@ -37,6 +35,14 @@ Tensor bias_over_distances(const Tensor& table) {
   std::vector<std::int64_t> buckets;
   for (std::int64_t d = -kBiasReach; d <= kBiasReach; ++d) buckets.push_back(bucket_of_distance(d));
   return transpose(gather_rows(table, buckets));
+}
+
+// One row a sequence: what is left of a batch behind a pooling.
+SequenceLayout rows_of(const SequenceLayout& layout) {
+  const auto rows = static_cast<std::size_t>(layout.sequences());
+  const std::vector<std::int64_t> ones(rows, 1);
+  return SequenceLayout::from(ones, std::vector<std::int64_t>(rows, 0),
+                              {layout.ids().begin(), layout.ids().end()});
 }
 
 // The places of the tokens in their padded rows, where a mask has left holes between them; else empty.
@@ -83,6 +89,17 @@ void Encoder::set_compute(Compute compute) {
     if (linear->exists()) linear->set_compute(heads);
 }
 
+void Encoder::set_dropout(double probability) {
+  if (!(probability >= 0 && probability < 1))
+    fail(Errc::kUsage, "dropout: found {}, expected 0 <= p < 1", probability);
+  config_.dropout = config_.attention_dropout = config_.head_dropout = static_cast<float>(probability);
+}
+
+std::string Encoder::saved_name(const std::string& name) const {
+  const auto it = weights_.saved_names.find(name);
+  return it == weights_.saved_names.end() ? name : it->second;
+}
+
 std::vector<WeightPtr> Encoder::int8_weights() const {
   std::vector<WeightPtr> out;
   for (const EncoderLayer& layer : weights_.layers)
@@ -99,68 +116,79 @@ void Encoder::place(std::span<const std::int64_t> ids, std::span<std::int64_t> p
     positions[t] = config_.padding_id + (ids[t] == config_.padding_id ? 0 : ++count);
 }
 
-// e = LN(E_word[id] + E_type[type] + E_position[p]) (projected to D)                    section 3, figure 2
-// a = LN(x + Attention(x) W_o + b_o);  x = LN(a + gelu(a W_1 + b_1) W_2 + b_2)          Vaswani et al. 2017,
+// a = LN(x + Attention(x) W_o + b_o);  LN(a + gelu(a W_1 + b_1) W_2 + b_2)              Vaswani et al. 2017,
 // section 3.1
-Tensor Encoder::body(const PackedTokens& tokens, Taps& taps) const {
-  const auto tap = [&](const std::string& name, const Tensor& value) {
-    if (taps.wants(name)) taps.put(name, value, Spread::kTokens);
+Tensor Encoder::layer(std::size_t index, const Tensor& x, const SequenceLayout& layout,
+                      const AttentionSpec& common, Pass& pass) const {
+  const EncoderLayer& layer = weights_.layers[index];
+  const std::string name = "encoder.layer." + std::to_string(index) + ".";
+  const auto tap = [&](const char* part, const Tensor& value) {
+    if (pass.taps.wants(name + part)) pass.taps.put(name + part, value, Spread::kTokens);
   };
+  const auto drop = [&](const Tensor& value, std::uint64_t place) {
+    return dropped(value, layout, config_.dropout, place_in_layer(index, place), pass);
+  };
+  const std::int64_t width = config_.width;
+  const float epsilon = config_.layer_norm_epsilon;
+  const Tensor qkv = layer.query_key_value(x);
+  AttentionSpec spec = common;
+  spec.int8 = layer.query_key_value.compute() == Compute::kInt8;
+  drop_probabilities(spec, config_.attention_dropout, place_in_layer(index, 0), pass);
+  const Tensor context = attention(slice_columns(qkv, 0, width), slice_columns(qkv, width, 2 * width),
+                                   slice_columns(qkv, 2 * width, 3 * width), layout, layout, spec);
+  tap("attention.context", context);
+  const Tensor a =
+      residual_layer_norm(drop(layer.attention_output(context), 1), x, layer.attention_norm, epsilon);
+  tap("attention.output", a);
+  const Tensor inner = layer.inner(a, config_.activation);
+  tap("intermediate", inner);
+  const Tensor y = residual_layer_norm(drop(layer.output(inner), 2), a, layer.output_norm, epsilon);
+  tap("output", y);
+  return y;
+}
+
+// e = LN(E_word[id] + E_type[type] + E_position[p]) (projected to D)                    section 3, figure 2
+Tensor Encoder::body(const PackedTokens& tokens, Pass& pass) const {
   const std::int64_t types = std::max<std::int64_t>(1, config_.types);
   for (const std::int64_t type : tokens.types)
     if (type < 0 || type >= types)
       fail(Errc::kData, "forward: a token_type_id is {}, expected 0 to {}", type, types - 1);
-  const float epsilon = config_.layer_norm_epsilon;
   std::vector<EmbeddingTerm> terms{{weights_.word->value(), tokens.ids, config_.padding_id}};
   if (weights_.type) terms.push_back({weights_.type->value(), tokens.types, -1});
   terms.push_back({weights_.position->value(), tokens.layout.positions(),
                    config_.counts_positions ? config_.padding_id : -1});
-  Tensor x = layer_norm(embedding_sum(terms), weights_.embedding_norm.gamma->f32(),
-                        weights_.embedding_norm.beta->f32(), epsilon);
+  Tensor x = layer_norm(embedding_sum(terms), weights_.embedding_norm, config_.layer_norm_epsilon);
+  x = dropped(x, tokens.layout, config_.dropout, kEmbeddingsPlace, pass);
   if (weights_.has_projection) x = weights_.projection(x);
-  tap("embeddings", x);
+  if (pass.taps.wants("embeddings")) pass.taps.put("embeddings", x, Spread::kTokens);
   AttentionSpec spec{.heads = config_.heads};
   if (weights_.relative_bias) {
     spec.relative_bias = bias_over_distances(weights_.relative_bias->f32());
     spec.bias_places = places_with_holes(tokens);
   }
-  const std::int64_t width = config_.width;
   for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
-    const EncoderLayer& layer = weights_.layers[i];
-    const std::string name = "encoder.layer." + std::to_string(i) + ".";
-    const Tensor qkv = layer.query_key_value(x);
-    spec.int8 = layer.query_key_value.compute() == Compute::kInt8;
-    const Tensor context =
-        attention(slice_columns(qkv, 0, width), slice_columns(qkv, width, 2 * width),
-                  slice_columns(qkv, 2 * width, 3 * width), tokens.layout, tokens.layout, spec);
-    tap(name + "attention.context", context);
-    const Tensor a =
-        residual_layer_norm(layer.attention_output(context), x, layer.attention_norm.gamma->f32(),
-                            layer.attention_norm.beta->f32(), epsilon);
-    tap(name + "attention.output", a);
-    const Tensor inner = layer.inner(a, config_.activation);
-    tap(name + "intermediate", inner);
-    x = residual_layer_norm(layer.output(inner), a, layer.output_norm.gamma->f32(),
-                            layer.output_norm.beta->f32(), epsilon);
-    tap(name + "output", x);
+    if (!pass.recompute_layers) {
+      x = layer(i, x, tokens.layout, spec, pass);
+      continue;
+    }
+    x = recomputed({x, spec.relative_bias}, [this, i, layout = tokens.layout, spec,
+                                             seed = pass.dropout_seed](const std::vector<Tensor>& in) {
+      AttentionSpec own = spec;
+      own.relative_bias = in[1];
+      Pass again{.dropout_seed = seed};
+      return layer(i, in[0], layout, own, again);
+    });
   }
   return x;
 }
 
 // The sequences in parts whose activations stay in the second-level cache, each on a thread of its own.
-Tensor Encoder::encode(const PackedTokens& tokens) const {
-  Taps none;
-  const std::vector<SequenceRange> parts = cache_parts(tokens.layout);
-  if (parts.size() <= 1 || Tape::active() != nullptr) return body(tokens, none);
-  Tensor out = Tensor::empty({tokens.layout.tokens(), config_.width});
-  parallel_tasks(static_cast<std::int64_t>(parts.size()), [&](std::int64_t task, int) {
-    const SequenceRange& part = parts[static_cast<std::size_t>(task)];
-    Taps no_taps;
-    const Tensor hidden = body(sequences_of(tokens, part), no_taps);
-    std::copy_n(hidden.data<float>(), hidden.elements(),
-                out.mutable_row<float>(tokens.layout.begin(part.first)));
+Tensor Encoder::encode(const PackedTokens& tokens, Pass& pass) const {
+  if (pass.taps.active()) return body(tokens, pass);
+  return encode_in_parts(tokens, config_.width, [&](const PackedTokens& part) {
+    Pass own{.dropout_seed = pass.dropout_seed, .recompute_layers = pass.recompute_layers};
+    return body(part, own);
   });
-  return out;
 }
 
 // tanh(first token W_p + b_p)                                                              R BertPooler
@@ -168,26 +196,38 @@ Tensor Encoder::pooled(const Tensor& hidden, const SequenceLayout& layout) const
   return weights_.pooler(pool(hidden, layout, PoolingMode::kCls), Activation::kTanh);
 }
 
-Tensor Encoder::scores(const Tensor& hidden, const SequenceLayout& layout) const {
+Tensor Encoder::scores(const Tensor& hidden, const PackedTokens& tokens, Pass& pass) const {
+  const SequenceLayout& layout = tokens.layout;
+  const auto drop = [&](const Tensor& x, const SequenceLayout& rows, std::uint64_t place) {
+    return dropped(x, rows, config_.head_dropout, place, pass);
+  };
   switch (config_.head) {
     case Head::kWords:  // t = LN(gelu(y W_t + b_t)); t E_word^T + b                    section 3.1, task 1
       return weights_.decoder(layer_norm(weights_.transform(hidden, config_.words_activation),
-                                         weights_.transform_norm.gamma->f32(),
-                                         weights_.transform_norm.beta->f32(), config_.layer_norm_epsilon));
-    case Head::kSequence:  // f(first token W_d + b_d) W_c + b_c
-      return weights_.classifier(
-          weights_.dense(pool(hidden, layout, PoolingMode::kCls), config_.sequence_activation));
+                                         weights_.transform_norm, config_.layer_norm_epsilon));
+    case Head::kSequence: {  // f(first token W_d + b_d) W_c + b_c
+      Tensor first = pool(hidden, layout, PoolingMode::kCls);
+      const SequenceLayout rows = rows_of(layout);
+      if (config_.drops_before_head_dense) first = drop(first, rows, kHeadDensePlace);
+      return weights_.classifier(drop(weights_.dense(first, config_.sequence_activation), rows, kHeadPlace));
+    }
     case Head::kTokens:
+      return weights_.classifier(drop(hidden, layout, kHeadPlace));
     case Head::kSpans:
-      return weights_.classifier(hidden);
+      return weights_.classifier(config_.drops_spans ? drop(hidden, layout, kHeadPlace) : hidden);
     case Head::kNextSentence:  // section 3.1, task 2
-      return weights_.pair(pooled(hidden, layout));
+      return pair_scores(hidden, layout);
     case Head::kReplacedToken:  // R ElectraDiscriminatorPredictions
       return weights_.classifier(weights_.dense(hidden, config_.activation));
     case Head::kNone:
       break;
   }
-  return Model::scores(hidden, layout);
+  return Model::scores(hidden, tokens, pass);
+}
+
+Tensor Encoder::pair_scores(const Tensor& hidden, const SequenceLayout& layout) const {
+  if (!weights_.pair.exists()) return Model::pair_scores(hidden, layout);
+  return weights_.pair(pooled(hidden, layout));
 }
 
 std::vector<std::string> Encoder::label_inputs() const {
@@ -198,18 +238,18 @@ std::vector<std::string> Encoder::label_inputs() const {
 }
 
 std::vector<ModelOutput> Encoder::run(const PackedTokens& tokens, const NamedTensors& inputs,
-                                      Taps& taps) const {
+                                      Pass& pass) const {
   const auto given = [&](const std::string& name) -> const Tensor* {
     const auto it = inputs.find(name);
     return it == inputs.end() ? nullptr : &it->second;
   };
-  const Tensor hidden = body(tokens, taps);
+  const Tensor hidden = body(tokens, pass);
   std::vector<ModelOutput> out{{"last_hidden_state", hidden, Spread::kTokens}};
   if (config_.head == Head::kNone) {
     if (weights_.has_pooler) out.push_back({"pooler_output", pooled(hidden, tokens.layout), Spread::kRows});
     return out;
   }
-  const Tensor logits = scores(hidden, tokens.layout);
+  const Tensor logits = scores(hidden, tokens, pass);
   const Tensor* labels = given("labels");
   const auto loss = [&](Tensor value) { out.push_back({"loss", std::move(value), Spread::kScalar}); };
   const auto by_token = [&] { return cross_entropy(logits, packed_labels(*labels, tokens, "labels")); };
@@ -218,7 +258,7 @@ std::vector<ModelOutput> Encoder::run(const PackedTokens& tokens, const NamedTen
     case Head::kTokens:
       out.push_back({"logits", logits, Spread::kTokens});
       if (config_.has_pair_head) {
-        const Tensor pair = weights_.pair(pooled(hidden, tokens.layout));
+        const Tensor pair = pair_scores(hidden, tokens.layout);
         out.push_back({pair_names_.logits, pair, Spread::kRows});
         if (const Tensor* second = given(pair_names_.label); labels && second)
           loss(add(by_token(), cross_entropy(pair, row_labels(*second, tokens, pair_names_.label))));

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "kernels/activation.h"
 #include "nn/model.h"
+#include "nn/norm.h"
+#include "ops/attention/attention.h"
 #include "ops/linear/linear.h"
 
 namespace lyceum {
@@ -40,10 +43,12 @@ struct EncoderConfig {
   bool has_pair_head = false;                       // a second head over pairs, for pre-training
   Activation words_activation = Activation::kGeluErf,
              sequence_activation = Activation::kTanh;  // of the heads
-};
-
-struct NormWeights {
-  WeightPtr gamma, beta;
+  // In training. P: appendix A.2, 0.1 everywhere.
+  float dropout = 0.1f;                  // R hidden_dropout_prob, DistilBERT: dropout
+  float attention_dropout = 0.1f;        // R attention_probs_dropout_prob
+  float head_dropout = -1.0f;            // R classifier_dropout, else hidden_dropout_prob: below 0
+  bool drops_before_head_dense = false;  // and in front of the head's first matrix (RoBERTa)
+  bool drops_spans = false;              // and in front of the spans' classifier (DistilBERT)
 };
 
 struct EncoderLayer {
@@ -67,7 +72,8 @@ struct EncoderWeights {
   Linear dense;       // sequences, replaced tokens: [D, D] before the classifier
   Linear classifier;  // [outputs, D]: sequences, tokens, spans (2), replaced tokens (1)
   bool has_projection = false, has_pooler = false;
-  std::vector<WeightPtr> all;  // each once, in the order of the model
+  std::map<std::string, std::string> saved_names;  // of a file whose names are not those of the class today
+  std::vector<WeightPtr> all;                      // each once, in the order of the model
 };
 
 // Names of the pre-training class's outputs and second label, which differ.
@@ -85,23 +91,31 @@ class Encoder final : public Model {
   std::vector<std::string> taps() const override;
   std::vector<std::string> label_inputs() const override;
   std::vector<ModelOutput> run(const PackedTokens& tokens, const NamedTensors& inputs,
-                               Taps& taps) const override;
-  Tensor encode(const PackedTokens& tokens) const override;
+                               Pass& pass) const override;
+  using Model::encode;
+  Tensor encode(const PackedTokens& tokens, Pass& pass) const override;
   std::int64_t width() const override { return config_.width; }
   std::int64_t max_positions() const override { return config_.max_positions; }
   std::int64_t max_tokens() const override;
   std::int64_t vocabulary() const override { return config_.vocabulary; }
   Head head() const override { return config_.head; }
-  Tensor scores(const Tensor& hidden, const SequenceLayout& layout) const override;
+  using Model::scores;
+  Tensor scores(const Tensor& hidden, const PackedTokens& tokens, Pass& pass) const override;
+  bool has_pair_head() const override { return config_.has_pair_head; }
+  Tensor pair_scores(const Tensor& hidden, const SequenceLayout& layout) const override;
   const std::vector<std::string>& labels() const override { return config_.labels; }
   std::string problem_type() const override { return config_.problem_type; }
   void set_compute(Compute compute) override;
+  void set_dropout(double probability) override;
+  std::string saved_name(const std::string& name) const override;
   std::vector<WeightPtr> int8_weights() const override;
   void place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const override;
   bool has_segments() const override { return config_.has_segments; }
 
  private:
-  Tensor body(const PackedTokens& tokens, Taps& taps) const;
+  Tensor body(const PackedTokens& tokens, Pass& pass) const;
+  Tensor layer(std::size_t index, const Tensor& x, const SequenceLayout& layout, const AttentionSpec& spec,
+               Pass& pass) const;
   Tensor pooled(const Tensor& hidden, const SequenceLayout& layout) const;
   std::string family_;
   EncoderConfig config_;

@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 #include "base/error.h"
 #include "base/json.h"
+#include "nn/config_fields.h"
 #include "nn/parameters.h"
-#include "ops/activation/activation.h"
 
 namespace lyceum {
 
@@ -40,16 +38,6 @@ namespace {
 
 constexpr std::int64_t kMost = std::int64_t{1} << 24;
 
-// id2label: {"0": "negative", ...} in any order, every number from 0 on once.
-std::vector<std::string> read_labels(const JsonFields& f) {
-  if (!f.has("id2label")) return {};
-  const JsonFields labels = f.object("id2label");
-  const Json& object = f.at("id2label");
-  std::vector<std::string> names(object.size());
-  for (std::size_t i = 0; i < names.size(); ++i) names[i] = labels.text(std::to_string(i));
-  return names;
-}
-
 }  // namespace
 
 EncoderConfig encoder_config(const std::string& config_json, const std::string& where, EncoderConfig c,
@@ -61,7 +49,7 @@ EncoderConfig encoder_config(const std::string& config_json, const std::string& 
   };
   const std::string width = either(keys.width, "hidden_size"),
                     heads = either(keys.heads, "num_attention_heads"),
-                    layers = either(keys.layers, "num_hidden_layers"), activation = keys.activation;
+                    layers = either(keys.layers, "num_hidden_layers");
   c.vocabulary = f.integer("vocab_size", c.vocabulary, 1, kMost);
   c.width = f.integer(width, c.width, 1, 1 << 16);
   if (c.embedding_width > 0) c.embedding_width = f.integer("embedding_size", c.embedding_width, 1, 1 << 16);
@@ -88,29 +76,20 @@ EncoderConfig encoder_config(const std::string& config_json, const std::string& 
     if (c.layers * c.group_layers > 4096) f.wrong("inner_group_num", "at most 4096 layers in all");
   }
   c.tie_word_embeddings = f.boolean("tie_word_embeddings", true);
-  c.problem_type = f.text("problem_type", "");
-  c.labels = read_labels(f);
+  c.dropout = dropout_of(f, keys.dropout, c.dropout);
+  c.attention_dropout = dropout_of(f, keys.attention_dropout, c.attention_dropout);
+  c.head_dropout = dropout_of(f, keys.head_dropout, c.head_dropout < 0 ? c.dropout : c.head_dropout);
+  c.problem_type = problem_type_of(f);
+  c.labels = labels_of(f);
   if (c.width % c.heads != 0)
     fail(Errc::kFormat, "{}: '{}': found {}, expected a multiple of {} = {}", where, width, c.width, heads,
          c.heads);
-  if (!c.problem_type.empty() && c.problem_type != "regression" &&
-      c.problem_type != "single_label_classification" && c.problem_type != "multi_label_classification")
-    f.wrong("problem_type", "regression, single_label_classification or multi_label_classification");
-  if (f.has(activation)) {
-    try {
-      c.activation = activation_from_name(f.text(activation));
-    } catch (const Error& error) {
-      fail(error.code(), "{}: '{}': {}", where, activation, error.what());
-    }
-  }
+  c.activation = activation_of(f, keys.activation, c.activation);
   if (f.boolean("is_decoder", false))
     fail(Errc::kUnsupported, "{}: 'is_decoder': this family as a decoder is not supported", where);
   if (const std::string kind = f.text("position_embedding_type", "absolute"); kind != "absolute")
     fail(Errc::kUnsupported, "{}: 'position_embedding_type': found '{}', expected absolute", where, kind);
-  if (f.has("architectures")) {
-    const auto classes = f.texts("architectures");
-    if (!classes.empty()) c.architecture = classes[0];
-  }
+  c.architecture = architecture_of(f, c.architecture);
   return c;
 }
 
@@ -152,21 +131,13 @@ EncoderLayer take_layer(Taker& take, const std::string& at, const EncoderConfig&
   return l;
 }
 
-// Whether both are there with different values.
-bool differ(const Tensor* a, const Tensor* b) {
-  if (a == nullptr || b == nullptr) return false;
-  return a->shape() != b->shape() || a->dtype() != b->dtype() ||
-         std::memcmp(a->raw(), b->raw(), a->bytes()) != 0;
-}
-
 // A head is tied when the configuration says so and the file does not contradict it: two names with different
 // values are two parameters (R: tie_weights). The bias beside the matrix is the one that counts; files that
 // tie it have it under either name.
-Linear take_decoder(Taker& take, const Checkpoint& checkpoint, const EncoderConfig& config,
-                    const EncoderNames& names, const std::string& word_name, const WeightPtr& word,
-                    std::int64_t width) {
+Linear take_decoder(Taker& take, const EncoderConfig& config, const EncoderNames& names,
+                    const std::string& word_name, const WeightPtr& word, std::int64_t width) {
   const auto tied = [&](const std::string& ours, const std::string& theirs) {
-    return config.tie_word_embeddings && !differ(checkpoint.find(ours), checkpoint.find(theirs));
+    return config.tie_word_embeddings && !take.from.differ(ours, theirs);
   };
   const std::string matrix_name = names.decoder + ".weight", own_bias = names.decoder + ".bias";
   const WeightPtr matrix =
@@ -180,25 +151,17 @@ Linear take_decoder(Taker& take, const Checkpoint& checkpoint, const EncoderConf
   return Linear(matrix, bias);
 }
 
-// How many outputs a classifier has, by the file; its labels must be as many.
-std::int64_t outputs_of(const Checkpoint& checkpoint, const std::string& name, EncoderConfig& config) {
-  const Tensor* tensor = checkpoint.find(name + ".weight");
-  const std::int64_t outputs =
-      tensor != nullptr && tensor->shape().dims() == 2 && tensor->dim(0) > 0 ? tensor->dim(0) : 2;
-  if (config.labels.empty())
-    for (std::int64_t i = 0; i < outputs; ++i) config.labels.push_back("LABEL_" + std::to_string(i));
-  if (static_cast<std::int64_t>(config.labels.size()) != outputs)
-    fail(Errc::kData, "config.json: 'id2label': found {} labels, expected {} as '{}.weight' has rows",
-         config.labels.size(), outputs, name);
-  return outputs;
-}
-
 }  // namespace
 
 EncoderWeights take_encoder_weights(const Checkpoint& checkpoint, EncoderConfig& config,
                                     const EncoderNames& names) {
   Taker take{Parameters(checkpoint)};
-  const std::string p = checkpoint.find(names.body + names.position + ".weight") != nullptr ? names.body : "";
+  const auto has_position = [&](const std::string& prefix) {
+    return checkpoint.find(prefix + names.position + ".weight") != nullptr;
+  };
+  // a new model is named as the reference's class names it: the body alone has no prefix
+  const bool is_new = !has_position(names.body) && !has_position("");
+  const std::string p = (is_new ? config.head != Head::kNone : has_position(names.body)) ? names.body : "";
   const std::int64_t width = config.width,
                      narrow = config.embedding_width > 0 ? config.embedding_width : config.width;
   const std::string word = p + names.word + ".weight";
@@ -240,18 +203,21 @@ EncoderWeights take_encoder_weights(const Checkpoint& checkpoint, EncoderConfig&
     w.pooler = take.linear(p + names.pooler, width, width);
     w.has_pooler = true;
   }
+  const std::size_t of_body = take.from.all().size();
   switch (config.head) {
     case Head::kWords:
       w.transform = take.linear(names.transform, narrow, width);
       w.transform_norm = take.norm(names.transform_norm, narrow);
-      w.decoder = take_decoder(take, checkpoint, config, names, word, w.word, narrow);
+      w.decoder = take_decoder(take, config, names, word, w.word, narrow);
       break;
     case Head::kSequence:
       w.dense = from_pooler ? w.pooler : take.linear(names.dense, width, width);
-      w.classifier = take.linear(names.classifier, outputs_of(checkpoint, names.classifier, config), width);
+      w.classifier = take.linear(names.classifier,
+                                 classifier_outputs(checkpoint, names.classifier, config.labels), width);
       break;
     case Head::kTokens:
-      w.classifier = take.linear(names.tokens, outputs_of(checkpoint, names.tokens, config), width);
+      w.classifier =
+          take.linear(names.tokens, classifier_outputs(checkpoint, names.tokens, config.labels), width);
       break;
     case Head::kSpans:
       w.classifier = take.linear(names.spans, 2, width);
@@ -266,6 +232,15 @@ EncoderWeights take_encoder_weights(const Checkpoint& checkpoint, EncoderConfig&
   }
   if (config.has_pair_head || config.head == Head::kNextSentence) w.pair = take.linear(names.pair, 2, width);
   w.all = take.from.all();
+  if (config.head != Head::kNone && p.empty() && !names.body.empty())
+    for (std::size_t i = 0; i < of_body; ++i) w.saved_names[w.all[i]->name()] = names.body + w.all[i]->name();
+  if (only_decoder) w.saved_names[w.word->name()] = names.body + names.word + ".weight";
+  for (const WeightPtr& weight : w.all)
+    for (const auto& [old, today] : {std::pair{".gamma", ".weight"}, std::pair{".beta", ".bias"}})
+      if (weight->name().ends_with(old)) {
+        std::string& saved = w.saved_names.try_emplace(weight->name(), weight->name()).first->second;
+        saved = saved.substr(0, saved.size() - std::strlen(old)) + today;
+      }
   return w;
 }
 

@@ -16,7 +16,9 @@ namespace lyceum {
 // Keys of config.json that have other names in some families.
 struct EncoderKeys {
   std::string width = "hidden_size", layers = "num_hidden_layers", heads = "num_attention_heads",
-              inner_width = "intermediate_size", activation = "hidden_act";
+              inner_width = "intermediate_size", activation = "hidden_act", dropout = "hidden_dropout_prob",
+              attention_dropout = "attention_probs_dropout_prob";
+  std::string head_dropout = "classifier_dropout";  // where it is null or missing: the dropout
 };
 
 // `defaults` are what the family's reference class has; what it lacks (token types, ...) is not read. Throws

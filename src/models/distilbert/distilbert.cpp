@@ -10,16 +10,30 @@ void register_distilbert(FamilyRegistry& registry) {
                 .load = [](const std::string& config_json, const std::string& where,
                            const Checkpoint& checkpoint) -> std::unique_ptr<Model> {
                   // R: DistilBertConfig
-                  EncoderConfig config = encoder_config(
-                      config_json, where,
-                      {.layers = 6, .types = 0, .has_segments = false, .architecture = "DistilBertModel"},
-                      {.width = "dim",
-                       .layers = "n_layers",
-                       .heads = "n_heads",
-                       .inner_width = "hidden_dim",
-                       .activation = "activation"});
+                  EncoderConfig defaults{.layers = 6,
+                                         .types = 0,
+                                         .has_segments = false,
+                                         .architecture = "DistilBertModel",
+                                         .drops_spans = true};
+                  EncoderKeys keys{.width = "dim",
+                                   .layers = "n_layers",
+                                   .heads = "n_heads",
+                                   .inner_width = "hidden_dim",
+                                   .activation = "activation",
+                                   .dropout = "dropout",
+                                   .attention_dropout = "attention_dropout"};
+                  const Head head = head_of(encoder_config(config_json, where, defaults, keys).architecture,
+                                            kEncoderClasses);
+                  if (head == Head::kSequence) {  // R: heads have dropouts of their own
+                    keys.head_dropout = "seq_classif_dropout";
+                    defaults.head_dropout = 0.2f;
+                  } else if (head == Head::kSpans) {
+                    keys.head_dropout = "qa_dropout";
+                    defaults.head_dropout = 0.1f;
+                  }
+                  EncoderConfig config = encoder_config(config_json, where, defaults, keys);
+                  config.head = head;
                   config.layer_norm_epsilon = 1e-12f;  // R: fixed
-                  config.head = head_of(config.architecture, kEncoderClasses);
                   config.words_activation = config.activation;
                   config.sequence_activation = Activation::kRelu;
                   EncoderNames n;

@@ -20,7 +20,8 @@ void register_electra(FamilyRegistry& registry) {
                                                          .embedding_width = 128,
                                                          .heads = 4,
                                                          .inner_width = 1024,
-                                                         .architecture = "ElectraModel"});
+                                                         .architecture = "ElectraModel",
+                                                         .drops_before_head_dense = true});
                   config.head = head_of(config.architecture, classes);
                   config.sequence_activation = Activation::kGeluErf;
                   EncoderNames n;

@@ -17,7 +17,9 @@ void register_mpnet(FamilyRegistry& registry) {
                                                          .padding_id = 1,
                                                          .has_segments = false,
                                                          .relative_buckets = 32,
-                                                         .architecture = "MPNetModel"});
+                                                         .architecture = "MPNetModel",
+                                                         .drops_before_head_dense = true},
+                                                        {.head_dropout = "hidden_dropout_prob"});
                   config.padding_id = 1;
                   config.counts_positions = true;
                   config.head = head_of(config.architecture, kEncoderClasses);

@@ -67,7 +67,8 @@ std::unique_ptr<Model> load(const std::string& config_json, const std::string& w
                                          .padding_id = 1,
                                          .counts_positions = true,
                                          .has_segments = false,
-                                         .architecture = "RobertaModel"});
+                                         .architecture = "RobertaModel",
+                                         .drops_before_head_dense = true});
   config.head = head_of(config.architecture, kEncoderClasses);
   EncoderNames names = hugging_face_names();
   for (const char* side : {"decoder.", "encoder."})

@@ -12,17 +12,10 @@
 namespace lyceum {
 namespace {
 
-// A key of its own for each (seed, stream), far from that of attention, whose key is the seed itself.
-std::uint64_t key_of(const DropoutSpec& spec) {
-  constexpr std::uint64_t kName = 0x64726F706F757400;  // "dropout" in ASCII
-  const PhiloxBlock block = philox(spec.seed, spec.stream, kName);
-  return std::uint64_t{block[1]} << 32 | block[0];
-}
-
 // The function and its gradient are the same map: each element times 0 or 1 / (1 - p).
 Tensor drop(const Tensor& x, const SequenceLayout& layout, const DropoutSpec& spec) {
   const std::int64_t cols = x.cols();
-  const std::uint64_t key = key_of(spec);
+  const std::uint64_t key = dropout_key(spec);
   const float kept = 1.0f / (1.0f - spec.probability);
   Tensor y = Tensor::empty(x.shape());
   float* to = y.mutable_data<float>();
@@ -47,6 +40,13 @@ Tensor drop(const Tensor& x, const SequenceLayout& layout, const DropoutSpec& sp
 }
 
 }  // namespace
+
+// A key of its own for each (seed, stream).
+std::uint64_t dropout_key(const DropoutSpec& spec) {
+  constexpr std::uint64_t kName = 0x64726F706F757400;  // "dropout" in ASCII
+  const PhiloxBlock block = philox(spec.seed, spec.stream, kName);
+  return std::uint64_t{block[1]} << 32 | block[0];
+}
 
 Tensor dropout(const Tensor& x, const SequenceLayout& layout, const DropoutSpec& spec) {
   if (!(spec.probability >= 0 && spec.probability < 1))

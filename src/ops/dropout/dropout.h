@@ -15,6 +15,9 @@ struct DropoutSpec {
   std::uint64_t stream = 0;  // of the place in the model: two places never share their random numbers
 };
 
+// The key of the random numbers of a place, for ops that drop by themselves (attention).
+std::uint64_t dropout_key(const DropoutSpec& spec);
+
 // y = x / (1 - p) or 0, each element for itself. x [T, C] with any row stride, T the layout's tokens.
 //
 // Whether an element stays depends on (seed, stream, sequence id, position, column) and on nothing else: not

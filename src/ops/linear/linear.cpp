@@ -1,5 +1,6 @@
 #include "ops/linear/linear.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "kernels/gemm/gemm.h"
 #include "kernels/narrow/narrow.h"
 #include "kernels/rows.h"
+#include "ops/columns/columns.h"
 #include "tensor/legend.h"
 
 namespace lyceum {
@@ -40,6 +42,16 @@ kernels::PackSource backward_source(const Weight& w) {
 
 }  // namespace
 
+// The panels of a weight that is about to change: used once, in memory that the next one uses too.
+struct Scratch {
+  kernels::Panels panels;
+  kernels::NarrowPanels narrow;
+};
+Scratch& scratch() {
+  static thread_local Scratch mine;
+  return mine;
+}
+
 struct Linear::Packed {
   std::vector<LinearPart> parts;
   std::int64_t inputs = 0, outputs = 0;
@@ -59,24 +71,40 @@ struct Linear::Packed {
     return sum;
   }
 
-  void pack_forward() const {
-    const std::lock_guard lock(mutex);
-    if (forward_version == version()) return;
+  bool is_trained() const {
+    return std::any_of(parts.begin(), parts.end(), [](const LinearPart& part) {
+      return part.weight->variable() != 0 || (part.bias && part.bias->variable() != 0);
+    });
+  }
+
+  void pack_into(kernels::Panels& panels, kernels::NarrowPanels& narrow_panels) const {
     std::vector<kernels::PackSource> sources;
     for (const LinearPart& part : parts) sources.push_back(forward_source(*part.weight));
     if (compute == Compute::kF32) {
-      kernels::pack(sources, inputs, forward);
+      kernels::pack(sources, inputs, panels);
     } else {
       kernels::pack(sources, inputs,
-                    compute == Compute::kInt8 ? kernels::Narrow::kInt8 : kernels::Narrow::kBF16, narrow);
+                    compute == Compute::kInt8 ? kernels::Narrow::kInt8 : kernels::Narrow::kBF16,
+                    narrow_panels);
     }
-    bias.clear();
+  }
+
+  std::vector<float> bias_values() const {
+    std::vector<float> all;
     for (const LinearPart& part : parts) {
-      part.weight->value().storage()->release_pages();
       if (!part.bias) continue;
-      const std::vector<float> values = part.bias->f32().values<float>();
-      bias.insert(bias.end(), values.begin(), values.end());
+      const Tensor values = part.bias->f32();
+      all.insert(all.end(), values.data<float>(), values.data<float>() + values.elements());
     }
+    return all;
+  }
+
+  void pack_forward() const {
+    const std::lock_guard lock(mutex);
+    if (forward_version == version()) return;
+    pack_into(forward, narrow);
+    for (const LinearPart& part : parts) part.weight->value().storage()->release_pages();
+    bias = bias_values();
     forward_version = version();
   }
 
@@ -90,7 +118,42 @@ struct Linear::Packed {
     }
     backward_version = version();
   }
+
+  // dx of one part. A weight that is trained is packed for this once: the next step packs it anew anyway.
+  void product_to_inputs(std::size_t part, const kernels::LeftMatrix& du, std::int64_t tokens,
+                         float* dx) const {
+    const Weight& w = *parts[part].weight;
+    if (compute == Compute::kBF16) {
+      const kernels::PackSource source = backward_source(w);
+      kernels::pack({&source, 1}, w.outputs(), kernels::Narrow::kBF16, scratch().narrow);
+      return kernels::product(du, tokens, scratch().narrow, dx, inputs);
+    }
+    if (w.variable() == 0) {
+      pack_backward();
+      return kernels::product(du, tokens, backward[part], dx, inputs);
+    }
+    const kernels::PackSource source = backward_source(w);
+    kernels::pack({&source, 1}, w.outputs(), scratch().panels);
+    kernels::product(du, tokens, scratch().panels, dx, inputs);
+  }
 };
+
+namespace {
+
+// a^T b: [columns of a, columns of b] from a [tokens, .] and b [tokens, .].
+void product_over_tokens(Compute compute, const Tensor& a, const Tensor& b, std::int64_t tokens, float* out) {
+  const kernels::PackSource right{
+      .data = b.data<float>(), .n = b.cols(), .k_stride = b.row_stride(), .n_stride = 1};
+  if (compute != Compute::kBF16)
+    return kernels::product_once({.data = a.data<float>(), .stride = a.row_stride(), .transposed = true},
+                                 a.cols(), right, tokens, out, b.cols());
+  const Tensor turned = transpose(a.detached());
+  kernels::pack({&right, 1}, tokens, kernels::Narrow::kBF16, scratch().narrow);
+  kernels::product({.data = turned.data<float>(), .stride = tokens}, turned.rows(), scratch().narrow, out,
+                   b.cols());
+}
+
+}  // namespace
 
 Linear::Linear(std::vector<LinearPart> parts) : packed_(std::make_shared<Packed>()) {
   if (parts.empty()) fail(Errc::kInternal, "linear: found no weight");
@@ -145,30 +208,31 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
   d.bind("x", x.shape(), "T C");
   if (residual.defined()) d.bind("residual", residual.shape(), "T D");
   const std::int64_t tokens = d['T'];
-  p.pack_forward();
 
   Tape* tape = recording({&x, &residual});
-  if (tape == nullptr && Tape::active() != nullptr)
-    for (const LinearPart& part : p.parts)
-      if (part.weight->variable() != 0 || (part.bias && part.bias->variable() != 0)) tape = Tape::active();
-
-  if (tape != nullptr && p.compute != Compute::kF32)
-    fail(Errc::kUnsupported, "linear: gradients are computed in f32 only, found {}. Fix: --dtype f32",
-         compute_name(p.compute));
+  if (tape == nullptr && Tape::active() != nullptr && p.is_trained()) tape = Tape::active();
+  if (tape != nullptr && p.compute == Compute::kInt8)
+    fail(Errc::kUnsupported, "linear: gradients are computed in f32 and bf16, found int8. Fix: --dtype f32");
+  const bool once = tape != nullptr && p.is_trained();
+  const std::vector<float> bias_now = once ? p.bias_values() : std::vector<float>();
+  once ? p.pack_into(scratch().panels, scratch().narrow) : p.pack_forward();
+  const std::vector<float>& bias = once ? bias_now : p.bias;
   Tensor y = Tensor::empty({tokens, p.outputs});
   Tensor pre;  // u, kept only where the activation's slope needs it
   if (tape != nullptr && activation != Activation::kNone) pre = Tensor::empty({tokens, p.outputs});
   const kernels::LeftMatrix left{.data = x.data<float>(), .stride = x.row_stride()};
-  const kernels::Epilogue epilogue{.bias = p.bias.empty() ? nullptr : p.bias.data(),
+  const kernels::Epilogue epilogue{.bias = bias.empty() ? nullptr : bias.data(),
                                    .activation = activation,
                                    .pre_activation = pre.defined() ? pre.mutable_data<float>() : nullptr,
                                    .pre_stride = p.outputs,
                                    .residual = residual.defined() ? residual.data<float>() : nullptr,
                                    .residual_stride = residual.defined() ? residual.row_stride() : 0};
   if (p.compute == Compute::kF32) {
-    kernels::product(left, tokens, p.forward, y.mutable_data<float>(), p.outputs, epilogue);
+    kernels::product(left, tokens, once ? scratch().panels : p.forward, y.mutable_data<float>(), p.outputs,
+                     epilogue);
   } else {
-    kernels::product(left, tokens, p.narrow, y.mutable_data<float>(), p.outputs, epilogue);
+    kernels::product(left, tokens, once ? scratch().narrow : p.narrow, y.mutable_data<float>(), p.outputs,
+                     epilogue);
   }
   if (tape == nullptr) return y;
 
@@ -182,7 +246,6 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
       kernels::activate_backward(dy.data<float>(), pre.data<float>(), du.mutable_data<float>(), dy.elements(),
                                  activation);
     }
-    if (x.variable() != 0) q.pack_backward();
     std::int64_t first = 0;
     for (std::size_t i = 0; i < q.parts.size(); ++i) {
       const Weight& w = *q.parts[i].weight;
@@ -190,7 +253,7 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
       const kernels::LeftMatrix du_rows{.data = part.data<float>(), .stride = part.row_stride()};
       if (x.variable() != 0) {
         Tensor dx = Tensor::empty({tokens, q.inputs});
-        kernels::product(du_rows, tokens, q.backward[i], dx.mutable_data<float>(), q.inputs);
+        q.product_to_inputs(i, du_rows, tokens, dx.mutable_data<float>());
         pass.add(x, std::move(dx));
       }
       if (w.variable() != 0) {
@@ -198,17 +261,14 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
         const Tensor& a = w.orientation() == Orientation::kOutputsInputs ? part : x;  // [tokens, rows of dw]
         const Tensor& b =
             w.orientation() == Orientation::kOutputsInputs ? x : part;  // [tokens, columns of dw]
-        kernels::product_once(
-            {.data = a.data<float>(), .stride = a.row_stride(), .transposed = true}, a.cols(),
-            {.data = b.data<float>(), .n = b.cols(), .k_stride = b.row_stride(), .n_stride = 1}, tokens,
-            dw.mutable_data<float>(), b.cols());
+        product_over_tokens(q.compute, a, b, tokens, dw.mutable_data<float>());
         pass.add(w.value(), std::move(dw));
       }
-      if (const WeightPtr& bias = q.parts[i].bias; bias && bias->variable() != 0) {
-        Tensor db = Tensor::empty(bias->shape());
+      if (const WeightPtr& b_weight = q.parts[i].bias; b_weight && b_weight->variable() != 0) {
+        Tensor db = Tensor::empty(b_weight->shape());
         kernels::sum_rows(part.data<float>(), part.row_stride(), tokens, w.outputs(),
                           db.mutable_data<float>());
-        pass.add(bias->value(), std::move(db));
+        pass.add(b_weight->value(), std::move(db));
       }
       first += w.outputs();
     }

@@ -47,8 +47,9 @@ class Linear {
   Compute compute() const noexcept;
 
   // x [T, C], any row stride; residual [T, D] or not defined. Gradients for x, residual, weights and biases,
-  // in f32 only (Errc::kUnsupported). Each output is one chain of fused multiply-adds over the inputs in
-  // order, or an exact sum of int8: its bits depend on its row alone.
+  // in f32 and, their products too, in bf16 (Errc::kUnsupported in int8). Panels of weights that are trained
+  // are not kept while a tape records: the next step changes them. Each output is one chain of fused
+  // multiply-adds over the inputs in order, or an exact sum of int8: its bits depend on its row alone.
   Tensor operator()(const Tensor& x, Activation activation = Activation::kNone,
                     const Tensor& residual = {}) const;
 

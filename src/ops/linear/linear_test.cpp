@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
+#include "base/file.h"
 #include "check/gradcheck.h"
 #include "check/message_of.h"
+#include "check/temporary_folder.h"
 #include "kernels/convert.h"
 #include "ops/activation/activation.h"
 
@@ -316,6 +319,68 @@ TEST(Linear, SaysWhatDoesNotFit) {
                                 weight(Tensor::zeros({3, 5}))->assign(Tensor::zeros({5, 3}));
                               }),
             "weight 'w': found [5, 3], expected [3, 5]");
+}
+
+TEST(Weight, IsWrittenInPlaceWithoutACopyOnceItIsItsOwn) {
+  const WeightPtr w = weight(random_tensor({3, 5}, 1), Orientation::kOutputsInputs, true);
+  const Variable variable = w->variable();
+  const std::byte* const place = w->value().raw();
+  const std::uint64_t version = w->version();
+  w->mutable_f32()[4] = 7;
+  EXPECT_EQ(w->value().raw(), place);
+  EXPECT_EQ(w->value().data<float>()[4], 7);
+  EXPECT_EQ(w->version(), version + 1);
+  EXPECT_EQ(w->variable(), variable);
+  EXPECT_EQ(w->mutable_f32().size(), 15u);
+}
+
+TEST(Weight, WrittenInPlaceLeavesOthersTheirNumbers) {
+  const Tensor wide = random_tensor({3, 9}, 1), shared = random_tensor({3, 5}, 2);
+  const Tensor before = shared.clone(), wide_before = wide.clone();
+  const WeightPtr a = weight(shared), b = weight(wide.columns(2, 7));
+  a->mutable_f32()[0] = 7;
+  b->mutable_f32()[5] = 7;
+  EXPECT_EQ(check::same_bits(shared, before), "");
+  EXPECT_EQ(check::same_bits(wide, wide_before), "");
+  EXPECT_EQ(a->value().data<float>()[0], 7);
+  EXPECT_EQ(a->value().data<float>()[14], before.data<float>()[14]);
+  EXPECT_EQ(b->value().data<float>()[5], 7);
+  EXPECT_EQ(b->value().data<float>()[6], wide_before.row<float>(1)[3]);
+  const Tensor held = a->value();
+  a->mutable_f32()[0] = 8;
+  EXPECT_EQ(held.data<float>()[0], 7);
+}
+
+TEST(Weight, OfAFileIsCopiedAndTheFileStays) {
+  const check::TemporaryFolder folder;
+  const Tensor value = random_tensor({3, 5}, 1);
+  check::write_file(folder / "w", {reinterpret_cast<const char*>(value.raw()), value.bytes()});
+  const auto file = MappedFile::open(folder / "w");
+  const WeightPtr w =
+      weight(Tensor::over(Storage::mapped(file, 0, value.bytes()), 0, value.shape(), DType::kF32));
+  w->mutable_f32()[0] = 7;
+  EXPECT_FALSE(w->value().storage()->is_mapped());
+  EXPECT_EQ(std::memcmp(file->bytes().data(), value.raw(), value.bytes()), 0);
+  EXPECT_EQ(w->value().data<float>()[1], value.data<float>()[1]);
+}
+
+TEST(Weight, OfHalfPrecisionIsWidenedToBeWritten) {
+  std::vector<std::uint16_t> halves;
+  for (const float v : {0.0f, 0.1f, -3.0f, 1e-3f, 5.0f, 7e9f}) halves.push_back(kernels::f32_to_bf16(v));
+  const WeightPtr w =
+      weight(Tensor::over(Tensor::of<std::uint16_t>({2, 3}, halves).storage(), 0, {2, 3}, DType::kBF16));
+  const Tensor before = w->f32().clone();
+  w->mutable_f32();
+  EXPECT_EQ(w->value().dtype(), DType::kF32);
+  EXPECT_EQ(check::same_bits(w->value(), before), "");
+  w->mutable_f32()[3] = 7;
+  EXPECT_EQ(w->f32().data<float>()[3], 7);
+}
+
+TEST(Weight, QuantisedIsNotWritten) {
+  Weight q("q", Tensor::zeros({2, 3}, DType::kI8), Orientation::kOutputsInputs, Tensor::zeros({2}));
+  EXPECT_EQ(check::message_of(Errc::kUnsupported, [&] { q.mutable_f32(); }),
+            "weight 'q': it is quantised and cannot be changed");
 }
 
 }  // namespace

@@ -26,6 +26,13 @@ Weight::Weight(std::string name, Tensor value, Orientation orientation, Tensor s
          type == DType::kF64 ? ". Fix: `lyceum convert MODEL --output FOLDER --dtype f32` rounds it." : "");
 }
 
+// Of bf16 and f16.
+void Weight::widen_to(float* to) const {
+  kernels::widen(value_.raw(), value_.dtype() == DType::kBF16 ? kernels::Half::kBF16 : kernels::Half::kF16,
+                 value_.elements(), to);
+  value_.storage()->release_pages();
+}
+
 Tensor Weight::f32() const {
   if (value_.dtype() == DType::kF32) return value_;
   const std::lock_guard lock(mutex_);
@@ -38,9 +45,7 @@ Tensor Weight::f32() const {
               static_cast<float>(value_.row<std::int8_t>(d)[c]) * scales_.data<float>()[d];
       return widened_;
     }
-    kernels::widen(value_.raw(), value_.dtype() == DType::kBF16 ? kernels::Half::kBF16 : kernels::Half::kF16,
-                   value_.elements(), widened_.mutable_data<float>());
-    value_.storage()->release_pages();
+    widen_to(widened_.mutable_data<float>());
   }
   Tensor out = widened_;
   return out.set_variable(variable());
@@ -60,6 +65,22 @@ void Weight::assign(Tensor value) {
   value_.set_variable(variable_before);
   widened_ = {};
   ++version_;
+}
+
+std::span<float> Weight::mutable_f32() {
+  if (is_quantized()) fail(Errc::kUnsupported, "weight '{}': it is quantised and cannot be changed", name_);
+  if (value_.dtype() != DType::kF32) {
+    Tensor own = Tensor::empty(shape());
+    widen_to(own.mutable_data<float>());
+    assign(std::move(own));
+  } else if (value_.storage()->is_mapped() || value_.storage().use_count() > 1 || !value_.is_contiguous()) {
+    Tensor own = value_.clone();
+    value_.storage()->release_pages();
+    assign(std::move(own));
+  } else {
+    ++version_;
+  }
+  return {value_.mutable_data<float>(), static_cast<std::size_t>(value_.elements())};
 }
 
 }  // namespace lyceum

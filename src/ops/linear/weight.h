@@ -1,5 +1,5 @@
 // One parameter of a model: its published name and shape, its bytes as they stand in the file, its number
-// format and orientation. Ops read it; an optimiser step replaces its value. A quantised model is the same
+// format and orientation. Ops read it; an optimiser writes on it in place. A quantised model is the same
 // class with other weights.
 //
 // A quantised weight is I8 [D, C] with a scale for each of its outputs: element (d, c) counts scales[d]
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 
 #include "tensor/tape.h"
@@ -54,9 +55,16 @@ class Weight {
 
   // Replaces the value (same shape): packs made of the old one are made anew.
   void assign(Tensor value);
+  // The elements in f32, to be written in place: what an optimiser steps on. The first call makes the value
+  // an f32 copy of the weight's own where it is bf16 or f16, lies in a mapped file or is shared with another
+  // tensor (which keeps the old numbers); after that nothing is copied. Counts as a new value: every call
+  // makes the packs anew, so ask again for every change, and write before the next use. No other thread may
+  // use the weight meanwhile. The variable stays. Throws Errc::kUnsupported for a quantised weight.
+  std::span<float> mutable_f32();
   std::uint64_t version() const noexcept { return version_; }
 
  private:
+  void widen_to(float* to) const;
   std::string name_;
   Tensor value_, scales_;
   Orientation orientation_;
