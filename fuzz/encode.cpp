@@ -4,6 +4,7 @@
 #include "check/tiny_bert.h"
 #include "fuzz/encoding_checks.h"
 #include "text/byte_level.h"
+#include "text/byte_tokenizer.h"
 
 namespace {
 
@@ -84,6 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         R"({"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false}]}})"));
     all.push_back(byte_level(
         R"json({"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated"},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}})json"));
+    all.push_back(byte_tokenizer());
     return all;
   }();
   if (size == 0) return 0;

@@ -184,6 +184,13 @@ seed("embedder_options", "null", '{"prompt":null}')
 seed("embedder_options", "unknown", '{"dimension":3}')
 seed("embedder_options", "bytes", b'{"prompt":"\xff\xc2\x9b"}')
 
+step = {"step": 1, "loss_nats": 5.5, "learning_rate": 3e-4, "gradient_norm": None, "tokens": 4096, "tokens_per_s": 1e3}
+seed("metrics", "run", json.dumps(step) + "\n" + '{"step":1,"valid_loss_nats":-0.0}\r\n\n{"step":1,"sample":"na\u00efve"}\n')
+seed("metrics", "half", json.dumps(step) + '\n{"step":2,"lo')
+seed("metrics", "others", '{"step":9223372036854775807,"a":true,"b":[1],"c":{"d":2},"e":18446744073709551615}')
+seed("metrics", "twice", '{"step":1,"a":1,"a":2}\n{}\n')
+seed("metrics", "minus", '{"step":-1}\n')
+
 # ann_cache: the kind, then changes; ids begin at 192, levels and centroids at 288, links at 300
 seed("ann_cache", "graph", b"\0")
 seed("ann_cache", "lists", b"\1")
@@ -234,3 +241,26 @@ seed("header_values", "location", b"\3https://h:443/a/b?c\0/x?y#z")
 seed("header_values", "location_host", b"\3http://[::1]:8080/a\0//other/x")
 seed("header_values", "location_user", b"\3http://h\0http://u:p@h/\x1b[31m")
 seed("header_values", "location_blank", b"\3hTtp://h/\0   //other/")
+
+# data_records: what it is read as, then the file
+seed("data_records", "jsonl", b"\0" + b"".join(json.dumps(r).encode() + b"\n" for r in [
+    {"text": "one", "label": "a"}, {"input_ids": [1, 2, 99], "labels": [-100, 5, 7], "attention_mask": [1, 1, 0], "token_type_ids": [0, 1, 1]},
+    {"answers": {"text": ["x"], "answer_start": [3]}, "choices": ["u", "v"], "label": 1}, {"input_ids": [100], "label": [True, 0.5]}, [1]]))
+seed("data_records", "tsv", b"\1text\tlabel\tinput_ids\none\t1\t5 6 7\ntwo\tb\t-1\nshort\n")
+for i, text in enumerate([b"all of it\r\n", b"one\n\ntwo. Three!\r\n\n", b"a\nb\n\n\n c\n", b"a<|end|>\n<|end|><|end|>b"]):
+    seed("data_records", f"text_{i}", bytes([3 + i]) + text)
+
+
+def token_cache(kind, tokens, begins, marks_begin, marks, version=1, width=2):
+    body = b"".join(struct.pack("<H" if width == 2 else "<I", t) for t in tokens)
+    body += bytes(-len(body) % 8) + struct.pack(f"<{len(begins)}Q", *begins) + struct.pack(f"<{len(marks_begin)}Q", *marks_begin)
+    return (b"\2LYTOKENS" + struct.pack("<4I", version, width, kind, 0) + bytes(32)
+            + struct.pack("<5Q", 100, 3, len(begins) - 1, len(marks), len(tokens)) + b"how" + bytes(5) + body + struct.pack(f"<{len(marks)}I", *marks))
+
+
+seed("data_records", "cache", token_cache(0, [1, 2, 3, 4], [0, 3, 4], [0, 2, 2], [0, 2]))
+seed("data_records", "cache_examples", token_cache(1, [1, 2, 2, 1, 9, 5, 6, 7], [0, 8], [0, 0], []))
+seed("data_records", "cache_example_outside", token_cache(1, [1, 9, 2, 7, 9, 5], [0, 6], [0, 0], [], width=4))
+seed("data_records", "cache_falling", token_cache(0, [1, 2, 3, 4], [0, 5, 4], [0, 2, 2], [0, 2]))
+seed("data_records", "cache_marks", token_cache(0, [1, 2], [0, 1, 2], [0, 2, 2], [3, 2]))
+seed("data_records", "cache_version", token_cache(0, [1], [0, 1], [0, 0], [], version=2))

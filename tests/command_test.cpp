@@ -28,10 +28,20 @@ using check::write_file;
 using check::write_tiny_bert;
 using nlohmann::json;
 
-const char* const kVerbs[] = {"embed",   "rerank",     "index",  "search",   "fill",       "classify",
-                              "tag",     "answer",     "eval",   "tokenize", "detokenize", "forward",
-                              "convert", "pull",       "remove", "bench",    "list",       "show",
-                              "doctor",  "completion", "man",    "cluster",  "mine"};
+const char* const kVerbs[] = {"embed",      "rerank",
+                              "index",      "search",
+                              "fill",       "classify",
+                              "tag",        "answer",
+                              "eval",       "tokenize",
+                              "detokenize", "forward",
+                              "convert",    "pull",
+                              "remove",     "bench",
+                              "list",       "show",
+                              "doctor",     "completion",
+                              "man",        "cluster",
+                              "mine",       "plot",
+                              "prepare",    "train-tokenizer",
+                              "train"};
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -383,6 +393,7 @@ TEST_F(Command, ShowTellsWhatAModelIs) {
   const auto o = objects(run({"show", model(), "--taps", "--tensors", "--json"}));
   ASSERT_EQ(o.size(), 1u);
   EXPECT_EQ(o[0]["family"], "bert");
+  EXPECT_EQ(o[0]["can_be_used_as"], "encoder: forward, bench, embed, index, cluster, mine");
   EXPECT_EQ(o[0]["width"], 8);
   EXPECT_TRUE(contains(o[0]["sentence_pipeline"].get<std::string>(), "pooling mean"));
   EXPECT_FALSE(o[0]["taps"].empty());
@@ -677,6 +688,122 @@ TEST_F(Command, TheManualPageNamesEveryVerb) {
   const RunResult r = run({"man"});
   for (const char* verb : kVerbs) EXPECT_TRUE(contains(r.out, std::string(".SS ") + verb + "\n")) << verb;
   EXPECT_TRUE(r.out.starts_with(".TH LYCEUM 1"));
+}
+
+TEST_F(Command, PlotDrawsRunsAsAFigureOrAPage) {
+  std::string lines;
+  for (int step = 1; step <= 100; ++step)
+    lines += fmt::format(
+        "{{\"step\":{},\"loss_nats\":{},\"learning_rate\":0.001,\"gradient_norm\":null,\"tokens\":10,"
+        "\"tokens_per_s\":5}}\n",
+        step, 5.0 / step);
+  write_file(t / "runs/a/metrics.jsonl", lines + "{\"step\":100,\"valid_loss_nats\":0.5}\n{\"step\":10");
+  write_file(t / "runs/b/metrics.jsonl", lines);
+  const RunResult figure = shell("$lyceum plot runs/a");
+  EXPECT_EQ(figure.status, 0) << figure.text();
+  EXPECT_TRUE(figure.out.starts_with("<svg ") && figure.out.ends_with("</svg>\n"));
+  EXPECT_TRUE(contains(figure.out, "valid_loss_nats"));
+
+  const RunResult file = shell("$lyceum plot runs/a --output a.svg && $lyceum plot runs/a | cmp - a.svg");
+  EXPECT_EQ(file.status, 0) << file.text();
+  EXPECT_EQ(file.out, "a.svg: 2 curves in 1 chart\n");
+  const RunResult page = shell(
+      "$lyceum plot runs/a runs/b/metrics.jsonl --smooth 0.9 --x tokens --log-y --title '<b>' --series "
+      "loss_nats,learning_rate -o p.html");
+  EXPECT_EQ(page.status, 0) << page.text();
+  const std::string html = read_text(t / "p.html");
+  EXPECT_TRUE(html.starts_with("<!DOCTYPE html>"));
+  EXPECT_TRUE(contains(html, "<h1>&lt;b&gt;</h1>"));
+  EXPECT_TRUE(contains(html, "b: loss_nats") || contains(html, ">b (smoothed)<"));
+
+  const auto rows = objects(shell("$lyceum plot runs/a runs/b --json"));
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0]["run"], "a");
+  EXPECT_EQ(rows[0]["lowest"], 0.05);
+  EXPECT_EQ(rows[0]["lowest_step"], 100);
+  EXPECT_EQ(rows[1]["series"], "valid_loss_nats");
+  const auto none = objects(shell("$lyceum plot runs/a --series gradient_norm --json"));
+  EXPECT_EQ(none.at(0)["values"], 0);
+  EXPECT_EQ(none.at(0).count("last"), 0u);
+}
+
+TEST_F(Command, PlotSaysWhatItCannotDraw) {
+  write_file(t / "a/metrics.jsonl", "{\"step\":1,\"reward\":2}\n");
+  expect_failure(run({"plot"}), 2, "run is required");
+  expect_failure(run({"plot", (t / "a").string(), "-o", "x.png"}), 2, "expected a name in .svg or .html");
+  expect_failure(run({"plot", (t / "a").string(), "--smooth", "1"}), 2, "from 0 to below 1");
+  expect_failure(run({"plot", (t / "a").string(), "--x", "miles"}), 2, "--x");
+  expect_failure(run({"plot", (t / "a").string()}), 1, "only the series: reward");
+  expect_failure(run({"plot", (t / "a").string(), "--series", "loss"}), 1, "expected one of: reward");
+  expect_failure(run({"plot", (t / "a").string(), "--series", "reward", "--x", "tokens"}), 1, "--x step");
+  expect_failure(run({"plot", (t / "none").string()}), 1, "none");
+  expect_failure(run({"plot", t.path().string()}), 1, "metrics.jsonl");
+  expect_failure(run({"plot", (t / "a").string(), "--series", "reward", "-o", (t / "no/x.svg").string()}), 1,
+                 "no/x.svg");
+}
+
+TEST_F(Command, ALearnedTokenizerIsAFolderThatTokenizes) {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += "the cat sat on the mat\nThe dog's hat\n";
+  write_file(t / "a.txt", text);
+  for (const std::string kind : {"bpe", "wordpiece"}) {
+    const std::string folder = (t / kind).string();
+    const std::vector<std::string> command = {
+        "train-tokenizer", "--kind", kind,     "--vocab-size",        "290",
+        "--output",        folder,   "--json", (t / "a.txt").string()};
+    const std::vector<json> r = objects(run(command));
+    ASSERT_EQ(r.size(), 1u);
+    EXPECT_EQ(r[0]["words"], kind == "bpe" ? 50 * 12 : 50 * 11);
+    const std::vector<json> e = objects(run({"tokenize", folder, "the cat", "--json"}));
+    ASSERT_EQ(e.size(), 1u);
+    EXPECT_EQ(e[0]["tokens"],
+              kind == "bpe" ? json({"the", "\u0120cat"}) : json({"[CLS]", "the", "cat", "[SEP]"}));
+    expect_failure(run(command), 1, "--overwrite");
+    std::vector<std::string> again = command;
+    again.push_back("--overwrite");
+    EXPECT_EQ(run(again).status, 0);
+  }
+  const RunResult small = run({"train-tokenizer", "--kind", "bpe", "--vocab-size", "290", "--output",
+                               (t / "people").string(), (t / "a.txt").string()});
+  EXPECT_EQ(small.status, 0) << small.text();
+  EXPECT_TRUE(contains(small.out, "an alphabet of 256")) << small.text();
+  const RunResult cut = run({"train-tokenizer", "--kind", "bpe", "--vocab-size", "5000", "--output",
+                             (t / "cut").string(), (t / "a.txt").string()});
+  EXPECT_TRUE(contains(cut.err, "not 5000")) << cut.text();
+}
+
+TEST_F(Command, TrainTokenizerRefusesWrongUsageAndBadFilesAndLeavesNothing) {
+  write_file(t / "a.txt", "some text\n");
+  write_file(t / "empty.txt", "");
+  const std::string out = (t / "out").string(), a = (t / "a.txt").string();
+  const auto train = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"train-tokenizer", "--output", out, "--vocab-size", "300"});
+    return run(more);
+  };
+  expect_failure(train({a}), 2, "--kind");
+  expect_failure(train({"--kind", "unigram", a}), 2, "--kind");
+  expect_failure(train({"--kind", "bpe"}), 2, "files");
+  expect_failure(train({"--kind", "bpe", "--lowercase", "--cased", a}), 2, "--cased");
+  expect_failure(train({"--kind", "bpe", "--special", "<s>,<s>", a}), 2, "twice");
+  expect_failure(train({"--kind", "bpe", "--template", "roberta", "--special", "<s>", a}), 2,
+                 "'</s>' is missing");
+  expect_failure(train({"--kind", "bpe", "--limit-alphabet", "10", a}), 2, "256 bytes");
+  expect_failure(train({"--kind", "bpe", a, (t / "missing").string()}), 1, "missing");
+  expect_failure(train({"--kind", "bpe", (t / "empty.txt").string()}), 1, "found no word");
+  expect_failure(run({"train-tokenizer", "--output", out, "--kind", "bpe", "--vocab-size", "100", a}), 2,
+                 "at least 257");
+  EXPECT_FALSE(fs::exists(out));
+}
+
+TEST_F(Command, AnInterruptedTrainTokenizerLeavesNothing) {
+  std::string text;
+  for (int i = 0; i < 1000000; ++i) text += "w" + std::to_string(i * 7919L % 1000003) + " ";
+  write_file(t / "a.txt", text);  // read again and again: seconds of work
+  const RunResult r = shell(
+      "$lyceum train-tokenizer --kind bpe --vocab-size 30000 --output out --threads 1 $(yes a.txt | head "
+      "-60) & "
+      "pid=$!; sleep 0.3; kill -INT $pid; wait $pid; echo status $?; ls out 2>/dev/null");
+  EXPECT_EQ(r.out, "status 130\n") << r.text();
 }
 
 }  // namespace

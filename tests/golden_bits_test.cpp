@@ -10,6 +10,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@
 #include "ops/rows/rows.h"
 #include "ops/softmax/softmax.h"
 #include "tensor/tape.h"
+#include "train/optimizer/optimizer.h"
 
 namespace lyceum {
 namespace {
@@ -54,6 +56,20 @@ struct Golden {
   std::uint64_t hash;
   std::vector<Tensor> (*run)();
 };
+
+// Weights and state after three steps on a matrix and a vector.
+std::vector<Tensor> run_optimizer(const OptimizerSpec& spec) {
+  const auto matrix = std::make_shared<Weight>("m", random_tensor({91, 67}, 1)),
+             vector = std::make_shared<Weight>("v", random_tensor({20000}, 2));
+  Optimizer optimizer(spec, {{.weight = matrix, .weight_decay = 0.1}, {.weight = vector, .rate_scale = 0.5}});
+  for (std::uint64_t step = 1; step <= 3; ++step)
+    optimizer.step(std::vector{random_tensor({91, 67}, 10 * step), random_tensor({20000}, 10 * step + 1)},
+                   0.01, 0.7);
+  std::vector<Tensor> all{matrix->value(), vector->value()};
+  for (const auto& [name, tensor] : optimizer.state())
+    if (tensor.dtype() == DType::kF32) all.push_back(tensor);
+  return all;
+}
 
 const Indices kLengths = {3, 17, 0, 1, 70};
 SequenceLayout layout() { return SequenceLayout::from_lengths(kLengths); }
@@ -132,6 +148,13 @@ const Golden kGoldens[] = {
        return check::with_gradients([](const auto& in) { return rms_norm(in[0], in[1], 1e-6f); },
                                     {tokens(1), random_tensor({kWidth}, 2)});
      }},
+    {"AdamW", 0xe30bda22f5961300, [] { return run_optimizer({}); }},
+    {"Adam", 0xbedea3a22c1cf006, [] { return run_optimizer({.kind = OptimizerKind::kAdam}); }},
+    {"SGD, Nesterov", 0x6a6bba79318404f5,
+     [] { return run_optimizer({.kind = OptimizerKind::kSgd, .sgd = {.momentum = 0.9, .nesterov = true}}); }},
+    {"LAMB", 0xba4e132778f4d3d9, [] { return run_optimizer({.kind = OptimizerKind::kLamb}); }},
+    {"Adafactor", 0x6e084c050982623b,
+     [] { return run_optimizer({.kind = OptimizerKind::kAdafactor, .adafactor = {.beta1 = 0.9}}); }},
     {"dropout", 0x56920aadeddb8369,
      [] {
        return check::with_gradients(

@@ -18,7 +18,7 @@ need_packages() {
 
 # What the product is built with, and what its tests need beside that.
 build_packages=(g++ cmake ninja-build pkg-config libhwy-dev libfmt-dev nlohmann-json3-dev libcli11-dev libsqlite3-dev
-                libzstd-dev zlib1g-dev liblinear-dev libpcre2-dev nettle-dev libcurl4-openssl-dev libfaiss-dev)
+                libtomlplusplus-dev libzstd-dev zlib1g-dev liblinear-dev libpcre2-dev nettle-dev libcurl4-openssl-dev libfaiss-dev)
 test_packages=(libgtest-dev clang-format python3 libopenmpi-dev)
 # What tools/package needs beside the first.
 package_packages=(libopenmpi-dev dpkg-dev file patchelf)

@@ -82,28 +82,10 @@ void flush_output() {
   fail(Errc::kIo, "standard output: {}", std::strerror(errno));
 }
 
-std::string byte_text(std::uint64_t bytes) {
-  const auto value = static_cast<double>(bytes);
-  if (bytes >= 1'000'000'000) return fmt::format("{:.1f} GB", value / 1e9);
-  if (bytes >= 1'000'000) return fmt::format("{:.1f} MB", value / 1e6);
-  if (bytes >= 1'000) return fmt::format("{:.1f} kB", value / 1e3);
-  return fmt::format("{} bytes", bytes);
-}
-
 bool use_colour() {
   const char *no_colour = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
   if (no_colour != nullptr && *no_colour != '\0') return false;  // no-color.org: set and not empty
   return ::isatty(1) != 0 && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
-}
-
-std::string shortened(std::string_view text, std::size_t characters) {
-  std::string out;
-  for (; characters > 0 && !text.empty(); --characters) {
-    const Utf8Char c = decode_utf8(text);
-    append_utf8(out, c.code < 32 || c.code == 127 ? U' ' : c.code);
-    text.remove_prefix(static_cast<std::size_t>(c.bytes));
-  }
-  return out;
 }
 
 void report_unused(const std::vector<std::string>& names, const Common& common) {
@@ -259,51 +241,6 @@ void CutTexts::report(std::int64_t max_tokens) const {
 
 void add_no_truncate(Verb& verb, CutTexts& cuts) {
   verb.flag("--no-truncate", cuts.refuse, "A text that is too long is an error");
-}
-
-Progress::Progress(std::string what, std::int64_t total, const Common& common, Unit unit)
-    : what_(std::move(what)),
-      total_(total),
-      unit_(unit),
-      quiet_(common.quiet),
-      terminal_(::isatty(2) != 0),
-      begin_(Clock::now()),
-      last_shown_(begin_) {}
-
-Progress::~Progress() {
-  if (shown_) show(true);
-}
-
-void Progress::update(std::int64_t done, double share) {
-  if (first_ < 0) first_ = done, first_share_ = share;
-  done_ = done;
-  share_ = share;
-  const auto now = Clock::now();
-  const double since = std::chrono::duration<double>(now - last_shown_).count();
-  if (quiet_ || since < (terminal_ ? 0.2 : 10.0)) return;
-  last_shown_ = now;
-  show(false);
-}
-
-void Progress::show(bool last) {
-  shown_ = true;
-  const double seconds = std::max(1e-3, std::chrono::duration<double>(Clock::now() - begin_).count());
-  const double rate = static_cast<double>(done_ - std::max<std::int64_t>(0, first_)) / seconds;
-  const auto amount = [this](double value) {
-    return unit_ == Unit::kBytes ? byte_text(static_cast<std::uint64_t>(std::max(0.0, value)))
-                                 : fmt::format("{:.0f}", value);
-  };
-  std::string text = fmt::format("{} {}", what_, amount(static_cast<double>(done_)));
-  if (total_ > 0) text += (unit_ == Unit::kBytes ? " of " : "/") + amount(static_cast<double>(total_));
-  text += fmt::format(" ({}/s", amount(rate));
-  if (total_ > 0 && rate > 0 && !last)
-    text += fmt::format(", {:.0f} s left", static_cast<double>(total_ - done_) / rate);
-  if (share_ > first_share_ && !last)
-    text += fmt::format(", {:.0f} %, {:.0f} s left", 100 * share_,
-                        seconds * (1 - share_) / (share_ - first_share_));
-  text += ")";
-  std::fprintf(stderr, terminal_ ? "\r%s\033[K%s" : "%s%s", text.c_str(), terminal_ && !last ? "" : "\n");
-  std::fflush(stderr);
 }
 
 }  // namespace lyceum::app

@@ -1,7 +1,6 @@
 // What the verbs of the command share: options, input lines, output forms, progress.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -16,6 +15,8 @@
 #include <vector>
 
 #include "apps/lyceum/options.h"
+#include "apps/lyceum/progress.h"
+#include "apps/lyceum/texts.h"
 #include "formats/model_folder.h"
 #include "nn/model.h"
 
@@ -60,11 +61,6 @@ void flush_output();
 
 // Whether standard output is a terminal that shows colours (NO_COLOR and TERM=dumb are obeyed).
 bool use_colour();
-// 1.5 GB, 90.9 MB, 12.0 kB, 7 bytes.
-std::string byte_text(std::uint64_t bytes);
-// The first characters of a text, control characters as spaces.
-std::string shortened(std::string_view text, std::size_t characters);
-constexpr std::size_t kShownCharacters = 90;  // of a text in a list
 // Tensors that the model does not need: named with --verbose, refused with --strict.
 void report_unused(const std::vector<std::string>& names, const Common& common);
 
@@ -116,27 +112,6 @@ struct CutTexts {
 };
 void add_no_truncate(Verb& verb, CutTexts& cuts);
 
-// A bar with rate and remaining time on a terminal, a line now and then elsewhere; nothing with --quiet.
-class Progress {
- public:
-  enum class Unit { kCount, kBytes };
-  Progress(std::string what, std::int64_t total, const Common& common,  // total 0: unknown
-           Unit unit = Unit::kCount);
-  void set_total(std::int64_t total) noexcept { total_ = total; }
-  ~Progress();
-  void update(std::int64_t done, double share = -1);  // share: of the whole work, where the total is unknown
-
- private:
-  void show(bool last);
-  using Clock = std::chrono::steady_clock;
-  std::string what_;
-  std::int64_t total_, done_ = 0, first_ = -1;
-  double share_ = -1, first_share_ = -1;
-  Unit unit_;
-  bool quiet_, terminal_, shown_ = false;
-  Clock::time_point begin_, last_shown_;
-};
-
 // Verbs.
 void add_list(CLI::App& app);
 void add_show(CLI::App& app);
@@ -161,5 +136,9 @@ void add_pull(CLI::App& app);
 void add_remove(CLI::App& app);
 void add_cluster(CLI::App& app);
 void add_mine(CLI::App& app);
+void add_train(CLI::App& app);
+void add_plot(CLI::App& app);
+void add_prepare(CLI::App& app);
+void add_train_tokenizer(CLI::App& app);
 
 }  // namespace lyceum::app

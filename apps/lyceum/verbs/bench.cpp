@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -10,6 +12,8 @@
 #include "kernels/narrow/narrow.h"
 #include "nn/registry.h"
 #include "tasks/embed/embedder.h"
+#include "train/objective/objective.h"
+#include "train/optimizer/optimizer.h"
 
 namespace lyceum::app {
 namespace {
@@ -18,12 +22,20 @@ struct Options {
   std::string model, texts;
   std::vector<std::int64_t> batch, tokens;
   int repeats = 5;
-  bool roofline = false;
+  double labels = 1;
+  bool roofline = false, train = false, recompute = false;
 };
 
 struct Times {
   double median, least, most;
 };
+
+// Of the whole process so far.
+std::int64_t peak_rss_bytes() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  return use.ru_maxrss * std::int64_t{1024};
+}
 
 // One warm-up, then the repeats.
 template <class F>
@@ -40,15 +52,24 @@ Times time(int repeats, F run) {
   return {seconds[seconds.size() / 2], seconds.front(), seconds.back()};
 }
 
-// Seconds that the matrix products of these parameters alone take for so many rows.
-double product_seconds(const Model& model, std::int64_t rows, int repeats, Compute compute) {
-  std::map<std::pair<std::int64_t, std::int64_t>, int> shapes;
-  for (const WeightPtr& w : model.parameters())
-    if (w->shape().dims() == 2 && w->name().find("encoder") != std::string::npos)
-      ++shapes[{w->outputs(), w->inputs()}];
+struct ProductShape {
+  std::int64_t rows, outputs, inputs;
+  auto operator<=>(const ProductShape&) const = default;
+};
+using ProductShapes = std::map<ProductShape, int>;  // and how many of each
+
+// Those of the layers for so many rows.
+ProductShapes layer_products(const Model& model, std::int64_t rows) {
+  ProductShapes shapes;
+  for (const WeightPtr& w : model.int8_weights()) ++shapes[{rows, w->outputs(), w->inputs()}];
+  return shapes;
+}
+
+// Seconds that matrix products alone take.
+double product_seconds(const ProductShapes& shapes, int repeats, Compute compute) {
   double sum = 0;
   for (const auto& [shape, count] : shapes) {
-    const std::int64_t n = shape.first, k = shape.second;
+    const std::int64_t rows = shape.rows, n = shape.outputs, k = shape.inputs;
     const std::vector<float> a(static_cast<std::size_t>(rows * k), 0.5f),
         b(static_cast<std::size_t>(n * k), 0.25f);
     std::vector<float> c(static_cast<std::size_t>(rows * n));
@@ -82,6 +103,7 @@ void print(const Common& common, const std::string& name, const char* unit, doub
                                    {"threads", thread_count()},
                                    {"dtype", common.dtype.empty() ? "f32" : common.dtype},
                                    {"peak_bytes", memory_use().peak_bytes},
+                                   {"peak_rss_bytes", peak_rss_bytes()},
                                    {"product_rate", product_rate}};
   if (common.json) return print_json(row);
   print_line(
@@ -116,6 +138,70 @@ void roofline(const Common& common, int repeats) {
                                rate, bandwidth, thread_count()));
 }
 
+// Rows of random tokens, each with a label at a share of its places.
+std::vector<Example> training_examples(const Model& model, std::int64_t batch, std::int64_t tokens,
+                                       double labels, std::uint64_t seed) {
+  Random random(seed);
+  const auto token = [&] { return random.below(static_cast<std::uint32_t>(model.vocabulary())); };
+  std::vector<Example> examples(static_cast<std::size_t>(batch));
+  for (std::size_t b = 0; b < examples.size(); ++b) {
+    Example& e = examples[b];
+    e.id = b;
+    e.has_token_labels = true;
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      e.ids.push_back(static_cast<std::int32_t>(token()));
+      e.labels.push_back(static_cast<double>(random.uniform()) < labels ? static_cast<std::int64_t>(token())
+                                                                        : kIgnoredLabel);
+    }
+  }
+  return examples;
+}
+
+// One step: forwards and backwards with the configuration's dropout, clipping, AdamW.
+void train_case(const Options& o, const Common& common, Model& model, std::int64_t batch,
+                std::int64_t tokens) {
+  if (model.head() != Head::kWords)
+    fail(Errc::kUnsupported, "bench --train: found {}, expected a model with scores of words",
+         model.architecture());
+  std::vector<TrainedParameter> parameters;
+  for (const WeightPtr& weight : model.parameters()) {
+    weight->set_trainable(true);
+    parameters.push_back({.weight = weight, .weight_decay = weight->shape().dims() >= 2 ? 0.01 : 0});
+  }
+  Optimizer optimizer({}, parameters);
+  const std::vector<Example> examples = training_examples(model, batch, tokens, o.labels, common.seed);
+  const auto objective = words_objective(false, 0);
+  const std::vector<double> totals = objective->counts(examples);
+  std::uint64_t step = 0;
+  reset_peak_memory();
+  const Times t = time(o.repeats, [&] {
+    Gradients gradients;
+    objective->learn({.model = &model}, examples, totals,
+                     {.dropout_seed = ++step, .recompute_layers = o.recompute}, gradients);
+    std::vector<Tensor> ordered;
+    for (const TrainedParameter& p : parameters) {
+      Tensor g = gradients.take(p.weight->variable());
+      ordered.push_back(g.defined() ? g.reshaped(p.weight->shape()) : g);
+    }
+    const double norm = global_norm(ordered);
+    optimizer.step(ordered, 1e-4, norm > 1 ? 1 / norm : 1);
+  });
+  // forwards, to the inputs and to the weights; of the words' scores for the rows that have a label
+  ProductShapes products;
+  const auto rows = static_cast<std::int64_t>(totals[0]);
+  const auto add = [&](std::int64_t m, std::int64_t n, std::int64_t k, int count) {
+    products[{m, n, k}] += count;
+    products[{m, k, n}] += count;
+    products[{n, k, m}] += count;
+  };
+  for (const auto& [shape, count] : layer_products(model, batch * tokens))
+    add(shape.rows, shape.outputs, shape.inputs, count);
+  add(rows, model.vocabulary(), model.width(), 1);
+  print(common, fmt::format("train {}x{} {:.0f} %", batch, tokens, 100 * o.labels), "tokens/s",
+        static_cast<double>(batch * tokens), t, o.repeats,
+        product_seconds(products, o.repeats, Compute::kF32) / t.median);
+}
+
 void run(const Options& o, const Common& common) {
   apply(common);
   if (o.roofline) roofline(common, o.repeats);
@@ -138,7 +224,8 @@ void run(const Options& o, const Common& common) {
     const Times t = time(o.repeats, [&] { embedder->encode(texts); });
     print(common, fmt::format("{} texts", texts.size()), "texts/s", static_cast<double>(texts.size()), t,
           o.repeats,
-          product_seconds(embedder->model(), std::min<std::int64_t>(tokens, 4096), o.repeats, compute) *
+          product_seconds(layer_products(embedder->model(), std::min<std::int64_t>(tokens, 4096)), o.repeats,
+                          compute) *
               static_cast<double>(tokens) / static_cast<double>(std::min<std::int64_t>(tokens, 4096)) /
               t.median);
     return;
@@ -153,6 +240,10 @@ void run(const Options& o, const Common& common) {
   for (const auto& [batch, tokens] : cases) {
     if (tokens > loaded.model->max_tokens())
       fail(Errc::kUsage, "bench: found {} tokens, expected at most {}", tokens, loaded.model->max_tokens());
+    if (o.train) {
+      train_case(o, common, *loaded.model, batch, tokens);
+      continue;
+    }
     TokenPacker packer(*loaded.model);
     Random random(common.seed);
     std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens)), types(ids.size());
@@ -166,7 +257,8 @@ void run(const Options& o, const Common& common) {
     reset_peak_memory();
     const Times t = time(o.repeats, [&] { loaded.model->encode(packed); });
     print(common, fmt::format("{}x{}", batch, tokens), "tokens/s", static_cast<double>(batch * tokens), t,
-          o.repeats, product_seconds(*loaded.model, batch * tokens, o.repeats, compute) / t.median);
+          o.repeats,
+          product_seconds(layer_products(*loaded.model, batch * tokens), o.repeats, compute) / t.median);
   }
 }
 
@@ -182,6 +274,12 @@ void add_bench(CLI::App& app) {
   verb.option("--tokens", o->tokens, "Tokens of each row").range(1, 1 << 20);
   verb.option("--texts", o->texts, "Embed the lines of this file instead");
   verb.option("--repeats", o->repeats, "Measurements of each case").range(1, 1000).show_default();
+  verb.flag("--train", o->train, "A step of training instead: forwards, backwards, clipping, AdamW");
+  verb.option("--labels", o->labels, "With --train: the share of tokens that have a label")
+      .range(0, 1)
+      .show_default();
+  verb.flag("--recompute", o->recompute,
+            "With --train: layers are computed again on the way back, for memory");
   verb.flag("--roofline", o->roofline, "The machine's own limits");
   verb.run([o, common] { run(*o, *common); });
 }

@@ -14,6 +14,7 @@
 #include "kernels/narrow/narrow.h"
 #include "nn/sentence_model.h"
 #include "ranks/ranks.h"
+#include "tasks/common/task_model.h"
 #include "tasks/pull/http.h"
 #include "tasks/search/ann_engine.h"
 #include "text/tokenizer.h"
@@ -70,13 +71,14 @@ void show(const ShowOptions& o, const Common& common) {
   nlohmann::ordered_json info{{"path", folder.path().string()},
                               {"family", loaded.model->family()},
                               {"architecture", loaded.model->architecture()},
+                              {"can_be_used_as", uses_of(*loaded.model, model.has_pipeline)},
                               {"parameters", parameters},
                               {"width", loaded.model->width()},
                               {"positions", loaded.model->max_positions()},
                               {"vocabulary", loaded.model->vocabulary()},
                               {"file_bytes", checkpoint.bytes()},
                               {"unused_tensors", loaded.unused}};
-  if (body.file("tokenizer.json") || body.file("vocab.txt"))
+  if (body.file("tokenizer.json") || body.file("vocab.txt") || body.file("vocab.json"))
     info["tokenizer"] = Tokenizer::from_folder(body)->summary();
   std::string steps;
   for (const SentenceModule& m : pipeline.modules) {
@@ -87,7 +89,7 @@ void show(const ShowOptions& o, const Common& common) {
       steps += fmt::format("dense {} to {} {}", m.in_features, m.out_features, m.activation);
     if (m.kind == SentenceModule::Kind::kNormalize) steps += "normalize";
   }
-  info["sentence_pipeline"] = steps;
+  if (model.has_pipeline || !model.body().is_causal()) info["sentence_pipeline"] = steps;
   if (pipeline.max_seq_length > 0) info["max_seq_length"] = pipeline.max_seq_length;
   if (!pipeline.prompts.empty()) info["prompts"] = pipeline.prompts;
   if (o.taps) info["taps"] = loaded.model->taps();

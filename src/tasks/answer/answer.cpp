@@ -6,7 +6,7 @@
 #include "base/parallel.h"
 #include "tasks/answer/spans.h"
 #include "tasks/common/text_batches.h"
-#include "tasks/common/windows.h"
+#include "text/windows.h"
 
 namespace lyceum {
 namespace {
@@ -85,7 +85,7 @@ std::vector<std::vector<Answer>> AnswerTask::answer(std::span<const Question> qu
   // R: some candidates fall together when they are aligned to words
   const auto count = static_cast<std::size_t>(options.align_to_words ? options.top * 2 + 10 : options.top);
   run_batches(*m_.model, encodings, [&](const Tensor& hidden, const PackedTokens& batch, std::size_t first) {
-    const Tensor scores = m_.model->scores(hidden, batch.layout);
+    const Tensor scores = m_.model->scores(hidden, batch);
     for (std::int64_t s = 0; s < batch.layout.sequences(); ++s) {
       std::vector<float> begins, ends;
       for (std::int64_t t = batch.layout.begin(s); t < batch.layout.end(s); ++t) {

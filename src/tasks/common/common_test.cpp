@@ -4,36 +4,14 @@
 #include <numeric>
 
 #include "check/expect_error.h"
+#include "check/temporary_folder.h"
 #include "tasks/common/scores.h"
-#include "tasks/common/windows.h"
+#include "tasks/common/task_model.h"
 
 namespace lyceum {
 namespace {
 
 using check::expect_error;
-
-using Window = std::pair<std::size_t, std::size_t>;
-
-TEST(Windows, OverlapAndEndWithTheText) {
-  EXPECT_EQ(windows(0, 5, 2), (std::vector<Window>{{0, 0}}));
-  EXPECT_EQ(windows(5, 5, 2), (std::vector<Window>{{0, 5}}));
-  EXPECT_EQ(windows(6, 5, 2), (std::vector<Window>{{0, 5}, {3, 6}}));
-  EXPECT_EQ(windows(8, 5, 2), (std::vector<Window>{{0, 5}, {3, 8}}));
-  EXPECT_EQ(windows(9, 5, 0), (std::vector<Window>{{0, 5}, {5, 9}}));
-  EXPECT_EQ(windows(4, 2, 1), (std::vector<Window>{{0, 2}, {1, 3}, {2, 4}}));
-  expect_error(Errc::kUsage, "overlap of 5", [] { windows(9, 5, 5); });
-}
-
-TEST(Windows, ASliceKeepsEveryPart) {
-  const Encoding e{
-      .ids = {1, 2, 3}, .type_ids = {0, 0, 0}, .offsets = {{0, 1}, {1, 2}, {2, 3}}, .words = {0, 1, 1}};
-  const Encoding part = slice(e, 1, 3);
-  EXPECT_EQ(part.ids, (std::vector<std::int32_t>{2, 3}));
-  EXPECT_EQ(part.type_ids.size(), 2u);
-  EXPECT_EQ(part.offsets[0], (TokenSpan{1, 2}));
-  EXPECT_EQ(part.words, (std::vector<std::int32_t>{1, 1}));
-  EXPECT_TRUE(part.sequences.empty());
-}
 
 TEST(Scores, SoftmaxSumsToOneAndHoldsLargeValues) {
   std::vector<float> scores{1000, 999, -1000};
@@ -49,6 +27,48 @@ TEST(Scores, TheBestComeFirstEqualOnesInOrderAndNanLast) {
   EXPECT_EQ(best_places(scores, 9), (std::vector<std::size_t>{1, 3, 4, 0, 2}));
   EXPECT_EQ(best_places(scores, 2), (std::vector<std::size_t>{1, 3}));
   EXPECT_TRUE(best_places({}, 2).empty());
+}
+
+// A model that has nothing but its kind.
+class Kind final : public Model {
+ public:
+  Kind(Head head, bool is_causal) : head_(head), is_causal_(is_causal) {}
+  const std::string& family() const override { return name_; }
+  const std::string& architecture() const override { return name_; }
+  const std::vector<WeightPtr>& parameters() const override { return none_; }
+  std::vector<ModelOutput> run(const PackedTokens&, const NamedTensors&, Pass&) const override { return {}; }
+  Tensor encode(const PackedTokens&, Pass&) const override { return {}; }
+  std::int64_t width() const override { return 1; }
+  std::int64_t max_positions() const override { return 1; }
+  std::int64_t vocabulary() const override { return 1; }
+  Head head() const override { return head_; }
+  bool is_causal() const override { return is_causal_; }
+
+ private:
+  Head head_;
+  bool is_causal_;
+  std::string name_ = "Kind";
+  std::vector<WeightPtr> none_;
+};
+
+TEST(TaskModel, AModelIsToldByItsHeadAndByWhatItsTokensKnow) {
+  EXPECT_EQ(uses_of(Kind(Head::kWords, false), false),
+            "encoder with scores of words: forward, bench, embed, index, cluster, mine, fill");
+  EXPECT_EQ(uses_of(Kind(Head::kNone, false), true), "encoder: forward, bench, embed, index, cluster, mine");
+  EXPECT_EQ(uses_of(Kind(Head::kWords, true), false),
+            "causal decoder with scores of the next token: forward, bench");
+  EXPECT_EQ(uses_of(Kind(Head::kNone, true), true),
+            "causal decoder: forward, bench, embed, index, cluster, mine");
+}
+
+TEST(TaskModel, ACausalModelEmbedsOnlyWhereSomethingSaysHow) {
+  const check::TemporaryFolder folder;
+  check::write_file(folder / "config.json", "{}");
+  const ModelFolder where = ModelFolder::find(folder.path().string());
+  check_can_embed(Kind(Head::kNone, false), false, where);
+  check_can_embed(Kind(Head::kNone, true), true, where);
+  expect_error(Errc::kUnsupported, "Kind, a causal decoder",
+               [&] { check_can_embed(Kind(Head::kNone, true), false, where); });
 }
 
 }  // namespace

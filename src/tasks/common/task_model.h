@@ -26,6 +26,13 @@ std::int64_t smallest_limit(std::initializer_list<std::int64_t> limits, const To
 // Throws Errc::kData when the tokenizer has ids that the model has no embedding for.
 void check_vocabulary(const Model& model, const Tokenizer& tokenizer, const ModelFolder& folder);
 
+// What a model is and which verbs it serves, on one line for people. `is_pooled`: its folder says how tokens
+// become the vector of a text.
+std::string uses_of(const Model& model, bool is_pooled);
+
+// Throws Errc::kUnsupported for a causal model, unless something says how its tokens become a text's vector.
+void check_can_embed(const Model& model, bool is_pooled, const ModelFolder& folder);
+
 struct TaskModel {
   std::unique_ptr<const Model> model;
   std::shared_ptr<const Tokenizer> tokenizer;

@@ -21,6 +21,7 @@ std::shared_ptr<const Embedder> Embedder::load(const std::string& model, const E
 std::shared_ptr<const Embedder> Embedder::load(const ModelFolder& folder, const EmbedderOptions& options) {
   std::shared_ptr<Embedder> e(new Embedder);
   SentenceModel all = load_sentence_model(folder, options.compute, options.pooling);
+  check_can_embed(all.body(), all.has_pipeline || !options.pooling.empty(), folder);
   const ModelFolder& body = all.folder;
   e->pipeline_ = std::move(all.pipeline);
   e->model_ = std::move(all.loaded.model);

@@ -89,7 +89,7 @@ std::vector<FilledText> FillTask::fill(std::span<const std::string> texts, std::
       const std::size_t end = std::min(begin + kMasksAtATime, masks.size());
       std::vector<std::int64_t> rows;
       for (std::size_t i = begin; i < end; ++i) rows.push_back(masks[i].row);
-      Tensor scores = m_.model->scores(embedding(hidden, rows), batch.layout);
+      Tensor scores = m_.model->scores(embedding(hidden, rows), batch);
       for (std::size_t i = begin; i < end; ++i) {
         const std::span<float> words(
             scores.mutable_data<float>() + static_cast<std::int64_t>(i - begin) * scores.cols(),

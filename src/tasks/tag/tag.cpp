@@ -6,8 +6,8 @@
 #include "base/parallel.h"
 #include "tasks/common/scores.h"
 #include "tasks/common/text_batches.h"
-#include "tasks/common/windows.h"
 #include "tasks/tag/spans.h"
+#include "text/windows.h"
 
 namespace lyceum {
 
@@ -53,7 +53,7 @@ std::vector<TaggedText> TagTask::tag(std::span<const std::string> texts, const T
   const std::vector<std::string>& labels = m_.model->labels();
   std::vector<std::vector<TaggedSpan>> spans(encodings.size());
   run_batches(*m_.model, encodings, [&](const Tensor& hidden, const PackedTokens& batch, std::size_t first) {
-    Tensor scores = m_.model->scores(hidden, batch.layout);
+    Tensor scores = m_.model->scores(hidden, batch);
     float* row = scores.mutable_data<float>();
     for (std::int64_t t = 0; t < scores.rows(); ++t)
       softmax_in_place({row + t * scores.cols(), labels.size()});

@@ -1,0 +1,261 @@
+#include "train/recipe/recipe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <regex>
+
+#include "base/error.h"
+#include "train/recipe/settings.h"
+
+namespace lyceum {
+namespace {
+
+constexpr std::int64_t kMany = std::int64_t{1} << 40;
+constexpr double kLarge = 1e38;
+
+const std::vector<std::string> kObjectives = {"causal_lm",  "masked_lm", "classification", "multi_label",
+                                              "regression", "tagging",   "answering",      "multiple_choice"};
+
+ModelRecipe read_model(Settings& s) {
+  ModelRecipe m;
+  m.from = s.text("model.from", "");
+  m.family = s.text("model.family", "");
+  m.config = s.json("model.config");
+  if (m.from.empty() == m.family.empty())
+    s.conflict("model.from",
+               "expected either 'model.from', a model to go on from, or 'model.family' with "
+               "'model.config' for a new one");
+  if (!m.from.empty() && m.config != "{}")
+    s.conflict("model.config", "a model that is gone on from has its own configuration");
+  m.tokenizer = s.text("model.tokenizer", "");
+  if (m.from.empty() && m.tokenizer.empty())
+    s.wrong("model.tokenizer", "\"bytes\" or the MODEL whose tokenizer to use");
+  m.dropout = s.optional_number("model.dropout", 0, 0.999);
+  m.freeze = s.texts("model.freeze");
+  for (const std::string& pattern : m.freeze) {
+    try {
+      const std::regex checked(pattern);
+    } catch (const std::regex_error& error) {
+      s.conflict("model.freeze", fmt::format("'{}' is no regular expression: {}", pattern, error.what()));
+    }
+  }
+  return m;
+}
+
+void read_fields(Settings& s, ObjectiveKind kind, DataRecipe& d) {
+  using enum ObjectiveKind;
+  const auto field = [&](const char* name, std::string& into) {
+    into = s.text(std::string("data.") + name, into);
+  };
+  if (kind == kCausalLm || kind == kMaskedLm || kind == kClassification || kind == kMultiLabel ||
+      kind == kRegression)
+    field("text", d.text);
+  if (kind == kClassification || kind == kMultiLabel || kind == kRegression)
+    field("second_text", d.second_text);
+  if (kind == kClassification || kind == kMultiLabel || kind == kRegression || kind == kMultipleChoice)
+    field("label", d.label);
+  if (kind == kClassification || kind == kMultiLabel || kind == kTagging) d.labels = s.texts("data.labels");
+  if (kind == kTagging) {
+    field("words", d.words);
+    field("tags", d.tags);
+  }
+  if (kind == kAnswering || kind == kMultipleChoice) field("question", d.question);
+  if (kind == kAnswering) {
+    field("context", d.context);
+    field("answers", d.answers);
+    d.stride = s.integer("data.stride", d.stride, 1, 1 << 20);
+  }
+  if (kind == kMultipleChoice) {
+    d.context = s.text("data.context", "");
+    field("choices", d.choices);
+  }
+}
+
+DataRecipe read_data(Settings& s, ObjectiveKind kind) {
+  DataRecipe d;
+  d.train = s.texts("data.train");
+  if (d.train.empty()) s.wrong("data.train", "the files to learn from, as [\"books/*.txt.zst\"]");
+  d.valid = s.texts("data.valid");
+  d.shuffle = s.boolean("data.shuffle", d.shuffle);
+  d.shuffle_mb = s.integer("data.shuffle_mb", d.shuffle_mb, 1, 1 << 20);
+  d.records.separator = s.text("data.separator", d.records.separator);
+  d.records.tsv_has_header = s.boolean("data.header", d.records.tsv_has_header);
+  d.records.tsv_columns = s.texts("data.columns");
+  d.skip_bad_records = s.boolean("data.skip_bad_records", d.skip_bad_records);
+  d.workers = static_cast<int>(s.integer("data.workers", d.workers, 0, 64));
+  if (kind != ObjectiveKind::kCausalLm) d.max_tokens = s.integer("data.max_tokens", 0, 0, 1 << 20);
+  read_fields(s, kind, d);
+  return d;
+}
+
+ObjectiveRecipe read_objective(Settings& s) {
+  ObjectiveRecipe o;
+  const std::string kind = s.choice("objective.kind", s.required_text("objective.kind"), kObjectives);
+  o.kind = static_cast<ObjectiveKind>(std::find(kObjectives.begin(), kObjectives.end(), kind) -
+                                      kObjectives.begin());
+  if (o.kind == ObjectiveKind::kCausalLm) {
+    o.cross_document = s.boolean("objective.cross_document", o.cross_document);
+    o.between = s.text("objective.between", "");
+  }
+  if (o.kind != ObjectiveKind::kMaskedLm) return o;
+  o.blocks = s.choice("objective.blocks", "full_sentences",
+                      std::array<std::string, 4>{"full_sentences", "doc_sentences", "pairs", "records"});
+  o.next_sentence = s.boolean("objective.next_sentence", o.blocks == "pairs");
+  if (o.next_sentence && o.blocks != "pairs")
+    s.conflict("objective.next_sentence", "the second task needs objective.blocks = \"pairs\"");
+  MaskingOptions& m = o.masking;
+  const std::string count =
+      s.choice("objective.count", "bernoulli", std::array<std::string, 3>{"google", "fairseq", "bernoulli"});
+  m.count = count == "google"    ? MaskCount::kGoogle
+            : count == "fairseq" ? MaskCount::kFairseq
+                                 : MaskCount::kBernoulli;
+  m.share = s.number("objective.share", m.share, 0, 1);
+  m.masked = s.number("objective.masked", m.masked, 0, 1);
+  m.random = s.number("objective.random", m.random, 0, 1);
+  if (m.masked + m.random > 1)
+    s.conflict("objective.masked",
+               "the shares that become the mask and a random token are more than 1 together");
+  if (m.count == MaskCount::kGoogle)
+    m.max_predictions = s.integer("objective.max_predictions", 0, 0, 1 << 20);
+  m.whole_words = s.boolean("objective.whole_words", m.whole_words);
+  m.special_tokens = s.boolean("objective.special_tokens", m.special_tokens);
+  m.random_special = s.boolean("objective.random_special", m.random_special);
+  m.copies = static_cast<std::uint64_t>(s.integer("objective.copies", 0, 0, 1 << 20));
+  return o;
+}
+
+OptimizerSpec read_optimizer(Settings& s) {
+  using enum OptimizerKind;
+  static const std::vector<std::string> names = {"adamw", "adam", "adafactor", "sgd", "lamb"};
+  OptimizerSpec spec;
+  const std::string name = s.choice("train.optimizer", "adamw", names);
+  spec.kind = static_cast<OptimizerKind>(std::find(names.begin(), names.end(), name) - names.begin());
+  if (spec.kind == kAdamW || spec.kind == kAdam || spec.kind == kLamb) {
+    const std::vector<double> betas = s.numbers("train.betas", {spec.beta1, spec.beta2}, 2);
+    spec.beta1 = betas[0];
+    spec.beta2 = betas[1];
+    for (const double beta : betas)
+      if (!(beta >= 0 && beta < 1)) s.wrong("train.betas", "two numbers from 0 to below 1");
+    spec.epsilon = s.number("train.epsilon", spec.kind == kLamb ? 1e-6 : spec.epsilon, 0, 1);
+    spec.bias_correction = s.boolean("train.bias_correction", spec.bias_correction);
+  }
+  if (spec.kind == kLamb)
+    spec.lamb.exclude_vectors = s.boolean("train.exclude_vectors", spec.lamb.exclude_vectors);
+  if (spec.kind == kSgd) {
+    spec.sgd.momentum = s.number("train.momentum", 0, 0, 1);
+    spec.sgd.dampening = s.number("train.dampening", 0, 0, 1);
+    spec.sgd.nesterov = s.boolean("train.nesterov", false);
+    if (spec.sgd.nesterov && (spec.sgd.momentum == 0 || spec.sgd.dampening != 0))
+      s.conflict("train.nesterov", "needs a momentum and no dampening");
+  }
+  if (spec.kind == kAdafactor) {
+    AdafactorOptions& a = spec.adafactor;
+    a.clip_threshold = s.number("train.clip_threshold", a.clip_threshold, 0, kLarge);
+    a.decay_rate = s.number("train.decay_rate", a.decay_rate, -10, 0);
+    a.beta1 = s.number("train.beta1", a.beta1, 0, 0.9999);
+    a.scale_parameter = s.boolean("train.scale_parameter", a.scale_parameter);
+  }
+  return spec;
+}
+
+ScheduleSpec read_schedule(Settings& s, double& warmup_ratio) {
+  using enum ScheduleKind;
+  static const std::vector<std::string> names = {"constant", "linear", "polynomial",
+                                                 "cosine",   "wsd",    "inverse_sqrt"};
+  ScheduleSpec spec;
+  const std::string name = s.choice("train.schedule", "constant", names);
+  spec.kind = static_cast<ScheduleKind>(std::find(names.begin(), names.end(), name) - names.begin());
+  spec.warmup_steps = s.integer("train.warmup_steps", 0, 0, kMany);
+  warmup_ratio = s.number("train.warmup_ratio", 0, 0, 1);
+  if (warmup_ratio > 0 && spec.warmup_steps > 0)
+    s.conflict("train.warmup_ratio", "expected either 'train.warmup_steps' or 'train.warmup_ratio'");
+  if (spec.kind != kConstant && spec.kind != kInverseSqrt)
+    spec.final_ratio = s.number("train.final_ratio", spec.final_ratio, 0, 1);
+  if (spec.kind == kCosine) spec.cycles = s.number("train.cycles", spec.cycles, 0, 1e6);
+  if (spec.kind == kPolynomial) spec.power = s.number("train.power", spec.power, 0, 100);
+  if (spec.kind == kStableThenDecay) spec.decay_steps = s.integer("train.decay_steps", 0, 0, kMany);
+  return spec;
+}
+
+TrainRecipe read_train(Settings& s, ObjectiveKind kind) {
+  TrainRecipe t;
+  t.steps = s.integer("train.steps", 0, 0, kMany);
+  t.epochs = s.integer("train.epochs", 0, 0, kMany);
+  if ((t.steps == 0) == (t.epochs == 0))
+    s.conflict("train.steps", "expected either 'train.steps' or 'train.epochs', at least 1");
+  t.batch_sequences = s.integer("train.batch_sequences", s.has("train.batch_tokens") ? 0 : 32, 0, 1 << 24);
+  t.batch_tokens = s.integer("train.batch_tokens", 0, 0, kMany);
+  if ((t.batch_sequences == 0) == (t.batch_tokens == 0))
+    s.conflict("train.batch_sequences",
+               "expected either 'train.batch_sequences' or 'train.batch_tokens', at least 1");
+  t.accumulate = s.integer("train.accumulate", t.accumulate, 1, 1 << 20);
+  t.part_tokens = s.integer("train.part_tokens", t.part_tokens, 0, kMany);
+  if (kind == ObjectiveKind::kCausalLm || kind == ObjectiveKind::kMaskedLm)
+    t.context_tokens = s.integer("train.context_tokens", t.context_tokens, 1, 1 << 20);
+  t.group_by_length = s.boolean("train.group_by_length",
+                                kind != ObjectiveKind::kCausalLm && kind != ObjectiveKind::kMaskedLm);
+  t.optimizer = read_optimizer(s);
+  t.learning_rate = s.number("train.learning_rate", 3e-4, 0, kLarge);
+  t.weight_decay = s.number("train.weight_decay", t.weight_decay, 0, kLarge);
+  t.decay_all = s.boolean("train.decay_all", t.decay_all);
+  t.layer_decay = s.number("train.layer_decay", t.layer_decay, 1e-6, 1);
+  t.clip_norm = s.number("train.clip_norm", t.clip_norm, 0, kLarge);
+  t.ema = s.number("train.ema", t.ema, 0, 0.999999999);
+  if (kind != ObjectiveKind::kMultiLabel && kind != ObjectiveKind::kRegression &&
+      kind != ObjectiveKind::kAnswering && kind != ObjectiveKind::kMultipleChoice)
+    t.label_smoothing = s.number("train.label_smoothing", t.label_smoothing, 0, 1);
+  t.schedule = read_schedule(s, t.warmup_ratio);
+  t.seed =
+      static_cast<std::uint64_t>(s.integer("train.seed", 0, 0, std::numeric_limits<std::int64_t>::max()));
+  t.precision = s.choice("train.precision", t.precision, std::array<std::string, 2>{"f32", "bf16"});
+  t.recompute_layers = s.boolean("train.recompute_layers", t.recompute_layers);
+  t.valid_every = s.integer("train.valid_every", t.valid_every, 0, kMany);
+  t.patience = s.integer("train.patience", t.patience, 0, kMany);
+  t.valid_batches = s.integer("train.valid_batches", t.valid_batches, 0, kMany);
+  t.on_bad_loss = s.choice("train.on_bad_loss", t.on_bad_loss, std::array<std::string, 2>{"stop", "skip"});
+  return t;
+}
+
+OutputRecipe read_output(Settings& s, bool stops_early) {
+  OutputRecipe o;
+  o.directory = s.required_text("output.directory");
+  o.save_every = s.integer("output.save_every", 500, 0, kMany);
+  o.keep = s.integer("output.keep", o.keep, 1, 1 << 20);
+  o.keep_best = s.boolean("output.keep_best", stops_early);
+  return o;
+}
+
+Recipe read(Settings& s) {
+  Recipe r;
+  r.model = read_model(s);
+  r.objective = read_objective(s);
+  r.data = read_data(s, r.objective.kind);
+  r.train = read_train(s, r.objective.kind);
+  r.output = read_output(s, r.train.patience > 0);
+  if (r.train.valid_every > 0 && r.data.valid.empty())
+    s.wrong("data.valid", "the files for 'train.valid_every'");
+  if (r.train.patience > 0 && r.train.valid_every == 0)
+    s.conflict("train.patience", "early stopping needs 'train.valid_every'");
+  s.finish();
+  r.resolved = s.resolved();
+  r.values = s.values();
+  return r;
+}
+
+}  // namespace
+
+Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> arguments) {
+  Settings settings(path, arguments);
+  return read(settings);
+}
+
+Recipe parse_recipe(const std::string& toml, const std::string& where,
+                    std::span<const std::string> arguments) {
+  Settings settings(toml, where, arguments);
+  return read(settings);
+}
+
+}  // namespace lyceum

@@ -1,0 +1,51 @@
+// A training run: from a recipe to a folder with a model, stopped and gone on with as one likes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "train/recipe/recipe.h"
+#include "train/report/observer.h"
+
+namespace lyceum {
+
+struct TrainOptions {
+  bool restart = false;         // begins anew where a run has left checkpoints
+  bool accept_changes = false;  // goes on with another recipe than the run began with
+  bool check_memory = true;     // refuses what would not fit
+  TrainObserver* observer = nullptr;
+};
+
+struct TrainResult {
+  std::int64_t step = 0;
+  double loss_nats = 0;         // of the last step
+  double best_loss_nats = 0;    // of validation
+  std::int64_t best_step = -1;  // -1: there was none
+  bool was_finished = false;    // before this call
+  bool stopped_early = false;   // for want of progress
+};
+
+// Trains until the recipe's end. output.directory gets recipe.resolved.toml, metrics.jsonl, TensorBoard's
+// events, checkpoints/ and model/, a folder that the reference's libraries load; best/ is the same of the
+// best validation. Where checkpoints are there already, the run goes on from the newest and ends with the
+// bits of one that was never stopped; f32 runs have the same bits on every machine and for any number of
+// threads.
+//
+// Ctrl-C: the step is ended, the state saved, Errc::kInterrupted thrown with how to go on. Throws Errc::kData
+// for a recipe that changed since the checkpoint (the settings named, unless options.accept_changes), a loss
+// that is not finite (the step's examples named; the recipe may say to skip it), a second process in the same
+// folder; Errc::kLimit for a run that would not fit into memory; Errc::kIo where the disk refuses: nothing
+// that was there is lost.
+TrainResult train(const Recipe& recipe, const TrainOptions& options = {});
+
+// What a run needs, in bytes.
+struct MemoryEstimate {
+  std::uint64_t weights = 0, gradients = 0, optimizer = 0, averages = 0, activations = 0;
+  std::uint64_t total() const { return weights + gradients + optimizer + averages + activations; }
+};
+// What the machine and the cgroup have left; 0: unknown.
+std::uint64_t available_memory();
+
+}  // namespace lyceum
