@@ -1,8 +1,10 @@
 #include "tensor/tape.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/error.h"
+#include "base/parallel.h"
 
 namespace lyceum {
 namespace {
@@ -30,14 +32,19 @@ void Gradients::add(Variable variable, Tensor gradient) {
   if (sum.shape() != gradient.shape())
     fail(Errc::kInternal, "gradient: found {} after {} for one variable", gradient.shape().text(),
          sum.shape().text());
-  // The first contribution may be shared with another variable (a residual): never write to it.
-  Tensor total = Tensor::empty(sum.shape());
+  // What others hold too (the first contribution may be another variable's as well: a residual) is never written to.
+  const bool is_own = sum.storage().use_count() == 1;
+  Tensor total = is_own ? std::move(sum) : Tensor::empty(sum.shape());
+  const float* before = is_own ? total.data<float>() : sum.data<float>();
   float* out = total.mutable_data<float>();
-  const float* a = sum.data<float>();
-  for (std::int64_t r = 0; r < gradient.rows(); ++r) {
-    const float* b = gradient.row<float>(r);
-    for (std::int64_t c = 0; c < gradient.cols(); ++c, ++a, ++out) *out = *a + b[c];
-  }
+  const std::int64_t cols = gradient.cols();
+  parallel_for(gradient.rows(), std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, cols)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t r = begin; r < end; ++r) {
+                   const float* b = gradient.row<float>(r);
+                   for (std::int64_t c = r * cols; c < (r + 1) * cols; ++c) out[c] = before[c] + b[c - r * cols];
+                 }
+               });
   sum = std::move(total);
 }
 
@@ -67,7 +74,7 @@ Tensor Tape::watch(const Tensor& tensor) {
   return leaf.set_variable(new_variable());
 }
 
-void Tape::record(std::string_view op, std::initializer_list<Tensor*> outputs, Note note) {
+void Tape::record(std::string_view op, std::span<Tensor* const> outputs, Note note) {
   Entry entry{op, {}, {}, std::move(note)};
   for (Tensor* output : outputs) {
     output->set_variable(new_variable());
@@ -78,8 +85,13 @@ void Tape::record(std::string_view op, std::initializer_list<Tensor*> outputs, N
 }
 
 Gradients Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents) {
-  const Recording off(nullptr);
   Gradients gradients;
+  backward(std::move(outputs_and_cotangents), gradients);
+  return gradients;
+}
+
+void Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& gradients) {
+  const Recording off(nullptr);
   for (auto& [output, cotangent] : outputs_and_cotangents) {
     if (output.shape() != cotangent.shape())
       fail(Errc::kData, "backward: the cotangent is {}, expected {}", cotangent.shape().text(),
@@ -100,7 +112,6 @@ Gradients Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cota
     BackwardPass pass(gradients, std::move(cotangents));
     entry.note(pass);
   }
-  return gradients;
 }
 
 Gradients Tape::backward(const Tensor& scalar) {

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -77,12 +78,17 @@ class Tape {
 
   using Note = std::function<void(BackwardPass&)>;
   // Makes `outputs` variables and keeps the note. `op` is a literal.
-  void record(std::string_view op, std::initializer_list<Tensor*> outputs, Note note);
+  void record(std::string_view op, std::span<Tensor* const> outputs, Note note);
+  void record(std::string_view op, std::initializer_list<Tensor*> outputs, Note note) {
+    record(op, std::span(outputs.begin(), outputs.size()), std::move(note));
+  }
 
   // Gradients of sum over i of <cotangent_i, output_i>. Notes are dropped as they are used: one call per
   // recording.
   Gradients backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents);
   Gradients backward(const Tensor& scalar);  // cotangent 1
+  // The same, added to what is there.
+  void backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& gradients);
   std::size_t notes() const noexcept { return notes_.size(); }
 
  private:

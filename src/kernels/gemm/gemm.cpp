@@ -14,27 +14,46 @@ namespace {
 constexpr std::int64_t kBlockK = 768;    // a panel's part of 48 columns: 144 KiB of the second-level cache
 constexpr std::int64_t kBlockRows = 96;  // with kBlockK: 288 KiB of A
 
-// Element (k, n) counted from both.
-float element(const PackSource& s, std::int64_t k, std::int64_t n) {
-  const float value =
-      pack_element(s.type, static_cast<const std::byte*>(s.data), k * s.k_stride + n * s.n_stride);
-  return s.type == PackType::kI8 ? value * s.scales[n] : value;
-}
+constexpr std::int64_t kStrip = 16;  // of k: a cache line of each source row, if k is contiguous there
 
-// Columns [begin, end) of a source into a panel, starting at its column `at`.
-void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std::int64_t k_size,
-                  std::int64_t width, std::int64_t at, float* panel) {
-  constexpr std::int64_t kStrip = 16;  // of k: a cache line of each source row, if k is contiguous there
+// Columns [begin, end) of a source into a panel, starting at its column `at`. `element` reads (k, n).
+template <class Element>
+void pack_elements(const Element& element, bool n_is_contiguous, std::int64_t begin, std::int64_t end,
+                   std::int64_t k_size, std::int64_t width, std::int64_t at, float* panel) {
   for (std::int64_t k0 = 0; k0 < k_size; k0 += kStrip) {
     const std::int64_t k1 = std::min(k_size, k0 + kStrip);
-    if (s.n_stride == 1) {
+    if (n_is_contiguous) {
       for (std::int64_t k = k0; k < k1; ++k)
-        for (std::int64_t n = begin; n < end; ++n) panel[k * width + at + n - begin] = element(s, k, n);
+        for (std::int64_t n = begin; n < end; ++n) panel[k * width + at + n - begin] = element(k, n);
     } else {
       for (std::int64_t n = begin; n < end; ++n)
-        for (std::int64_t k = k0; k < k1; ++k) panel[k * width + at + n - begin] = element(s, k, n);
+        for (std::int64_t k = k0; k < k1; ++k) panel[k * width + at + n - begin] = element(k, n);
     }
   }
+}
+
+void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std::int64_t k_size,
+                  std::int64_t width, std::int64_t at, float* panel) {
+  const bool contiguous = s.n_stride == 1;
+  const auto address = reinterpret_cast<std::uintptr_t>(s.data);
+  if (s.type == PackType::kF32 && address % alignof(float) == 0) {  // what training packs in every step
+    const auto* data = static_cast<const float*>(s.data);
+    if (contiguous) {
+      for (std::int64_t k = 0; k < k_size; ++k)
+        std::memcpy(panel + k * width + at, data + k * s.k_stride + begin,
+                    static_cast<std::size_t>(end - begin) * sizeof(float));
+      return;
+    }
+    return pack_elements([&](std::int64_t k, std::int64_t n) { return data[k * s.k_stride + n * s.n_stride]; }, false,
+                         begin, end, k_size, width, at, panel);
+  }
+  pack_elements(
+      [&](std::int64_t k, std::int64_t n) {
+        const float value =
+            pack_element(s.type, static_cast<const std::byte*>(s.data), k * s.k_stride + n * s.n_stride);
+        return s.type == PackType::kI8 ? value * s.scales[n] : value;
+      },
+      contiguous, begin, end, k_size, width, at, panel);
 }
 
 bool needs_copy(const LeftMatrix& a, std::int64_t rows) {
@@ -59,7 +78,6 @@ const float* left_block(const LeftMatrix& a, std::int64_t m, std::int64_t rows, 
                   static_cast<std::size_t>(k_count) * sizeof(float));
     return to;
   }
-  constexpr std::int64_t kStrip = 16;
   for (std::int64_t k0 = 0; k0 < k_count; k0 += kStrip)
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t i = k0; i < std::min(k_count, k0 + kStrip); ++i)

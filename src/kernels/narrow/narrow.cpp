@@ -34,6 +34,34 @@ void pack_bytes(const PackSource& s, std::int64_t column, std::int64_t k, float*
   scale = s.scales[column];
 }
 
+// Columns [begin, end) of a source as bf16 into a group, starting at its column `at`: pairs of k side by side.
+// Strips of k, so that neither side is walked across its lines.
+void pack_halves(const PackSource& s, std::int64_t begin, std::int64_t end, std::int64_t k, std::int64_t at,
+                 std::byte* group) {
+  constexpr std::int64_t kStrip = 32;
+  const auto* data = static_cast<const std::byte*>(s.data);
+  const bool is_plain = s.type == PackType::kF32 && reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
+  const auto* floats = reinterpret_cast<const float*>(data);
+  const auto half_of = [&](std::int64_t i, std::int64_t n) -> std::uint16_t {
+    const std::int64_t index = i * s.k_stride + n * s.n_stride;
+    return f32_to_bf16(is_plain ? floats[index] : pack_element(s.type, data, index));
+  };
+  const auto put = [&](std::int64_t i, std::int64_t n) {
+    const std::uint16_t half = half_of(i, n);
+    std::memcpy(group + i / 2 * 64 + (at + n - begin) * 4 + i % 2 * 2, &half, 2);
+  };
+  for (std::int64_t k0 = 0; k0 < k; k0 += kStrip) {
+    const std::int64_t k1 = std::min(k, k0 + kStrip);
+    if (s.n_stride == 1) {
+      for (std::int64_t i = k0; i < k1; ++i)
+        for (std::int64_t n = begin; n < end; ++n) put(i, n);
+    } else {
+      for (std::int64_t n = begin; n < end; ++n)
+        for (std::int64_t i = k0; i < k1; ++i) put(i, n);
+    }
+  }
+}
+
 struct Task {
   std::int64_t row_begin, row_end, group_begin, group_end;
 };
@@ -137,26 +165,20 @@ void pack(std::span<const PackSource> sources, std::int64_t k, Narrow format, Na
                    std::memset(group, 0, static_cast<std::size_t>(16 * to.column_bytes_));
                    std::int64_t first = 0;  // of the source
                    for (const PackSource& s : sources) {
-                     for (std::int64_t c = std::max(g * 16, first); c < std::min(g * 16 + 16, first + s.n);
-                          ++c) {
+                     const std::int64_t low = std::max(g * 16, first), high = std::min(g * 16 + 16, first + s.n);
+                     if (format == Narrow::kBF16 && low < high)
+                       pack_halves(s, low - first, high - first, k, low - g * 16, group);
+                     for (std::int64_t c = low; format == Narrow::kInt8 && c < high; ++c) {
                        std::byte* column = group + (c - g * 16) * 4;
-                       if (format == Narrow::kInt8) {
-                         const auto at = static_cast<std::size_t>(c);
-                         pack_bytes(s, c - first, k, values.data(), q.data(), to.scales_[at]);
-                         std::int32_t sum = 0;
-                         for (std::int64_t i = 0; i < k; ++i) {
-                           const std::int8_t value = q[static_cast<std::size_t>(i)];
-                           sum += value;
-                           column[i / 4 * 64 + i % 4] = static_cast<std::byte>(value);
-                         }
-                         to.offsets_[at] = 128 * sum;
-                       } else {
-                         gather_column(s, c - first, k, values.data());
-                         for (std::int64_t i = 0; i < k; ++i) {
-                           const std::uint16_t half = f32_to_bf16(values[static_cast<std::size_t>(i)]);
-                           std::memcpy(column + i / 2 * 64 + i % 2 * 2, &half, 2);
-                         }
+                       const auto at = static_cast<std::size_t>(c);
+                       pack_bytes(s, c - first, k, values.data(), q.data(), to.scales_[at]);
+                       std::int32_t sum = 0;
+                       for (std::int64_t i = 0; i < k; ++i) {
+                         const std::int8_t value = q[static_cast<std::size_t>(i)];
+                         sum += value;
+                         column[i / 4 * 64 + i % 4] = static_cast<std::byte>(value);
                        }
+                       to.offsets_[at] = 128 * sum;
                      }
                      first += s.n;
                    }

@@ -128,14 +128,12 @@ Tensor Encoder::layer(std::size_t index, const Tensor& x, const SequenceLayout& 
   const auto drop = [&](const Tensor& value, std::uint64_t place) {
     return dropped(value, layout, config_.dropout, place_in_layer(index, place), pass);
   };
-  const std::int64_t width = config_.width;
   const float epsilon = config_.layer_norm_epsilon;
-  const Tensor qkv = layer.query_key_value(x);
+  const std::vector<Tensor> qkv = split_columns(layer.query_key_value(x), 3);
   AttentionSpec spec = common;
   spec.int8 = layer.query_key_value.compute() == Compute::kInt8;
   drop_probabilities(spec, config_.attention_dropout, place_in_layer(index, 0), pass);
-  const Tensor context = attention(slice_columns(qkv, 0, width), slice_columns(qkv, width, 2 * width),
-                                   slice_columns(qkv, 2 * width, 3 * width), layout, layout, spec);
+  const Tensor context = attention(qkv[0], qkv[1], qkv[2], layout, layout, spec);
   tap("attention.context", context);
   const Tensor a =
       residual_layer_norm(drop(layer.attention_output(context), 1), x, layer.attention_norm, epsilon);

@@ -84,12 +84,10 @@ Tensor Gpt2::layer(std::size_t index, const Tensor& x, const SequenceLayout& lay
   };
   AttentionSpec spec{.heads = config_.heads, .scale = score_scale(config_, index), .right = 0};
   drop_probabilities(spec, config_.attention_dropout, place_in_layer(index, 0), pass);
-  const std::int64_t width = config_.width;
   const Tensor a = layer_norm(x, layer.attention_norm, config_.layer_norm_epsilon);
   tap(".ln_1", a);
-  const Tensor qkv = layer.query_key_value(a);
-  const Tensor context = attention(slice_columns(qkv, 0, width), slice_columns(qkv, width, 2 * width),
-                                   slice_columns(qkv, 2 * width, 3 * width), layout, layout, spec);
+  const std::vector<Tensor> qkv = split_columns(layer.query_key_value(a), 3);
+  const Tensor context = attention(qkv[0], qkv[1], qkv[2], layout, layout, spec);
   tap(".attn.context", context);
   const Tensor middle = onto(layer.attention_output, context, x, 1);
   const Tensor b = layer_norm(middle, layer.inner_norm, config_.layer_norm_epsilon);

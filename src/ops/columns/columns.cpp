@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "tensor/legend.h"
 #include "tensor/tape.h"
 
@@ -25,11 +26,17 @@ Tensor elementwise(const Tensor& a, const Tensor& b, F f) {
   return out;
 }
 
+// In squares, whose lines stay in the first-level cache on both sides.
 Tensor transposed(const Tensor& x) {
+  constexpr std::int64_t kSide = 32;
   Tensor y = Tensor::empty({x.cols(), x.rows()});
   float* to = y.mutable_data<float>();
-  for (std::int64_t r = 0; r < x.rows(); ++r)
-    for (std::int64_t c = 0; c < x.cols(); ++c) to[c * x.rows() + r] = x.row<float>(r)[c];
+  const std::int64_t rows = x.rows(), cols = x.cols();
+  parallel_for(cols, kSide, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r0 = 0; r0 < rows; r0 += kSide)
+      for (std::int64_t c = begin; c < end; ++c)
+        for (std::int64_t r = r0; r < std::min(rows, r0 + kSide); ++r) to[c * rows + r] = x.row<float>(r)[c];
+  });
   return y;
 }
 
@@ -46,6 +53,35 @@ Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end) {
       pass.add(x, std::move(dx));
     });
   return y;
+}
+
+std::vector<Tensor> split_columns(const Tensor& x, std::int64_t parts) {
+  if (parts < 1 || x.cols() % parts != 0)
+    fail(Errc::kInternal, "split_columns: found {} columns, expected a multiple of {}", x.cols(), parts);
+  const std::int64_t width = x.cols() / parts;
+  std::vector<Tensor> out;
+  for (std::int64_t i = 0; i < parts; ++i) out.push_back(x.columns(i * width, (i + 1) * width));
+  Tape* tape = recording({&x});
+  if (tape == nullptr) return out;
+  std::vector<Tensor*> outputs;
+  for (Tensor& part : out) outputs.push_back(&part);
+  tape->record("split_columns", outputs, [x, parts, width](BackwardPass& pass) {
+    Tensor dx = Tensor::empty(x.shape());
+    parallel_for(x.rows(), 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r)
+        for (std::int64_t i = 0; i < parts; ++i) {
+          const Tensor& dy = pass.cotangent(static_cast<std::size_t>(i));
+          float* to = dx.mutable_row<float>(r) + i * width;
+          if (dy.defined()) {
+            std::copy_n(dy.row<float>(r), width, to);
+          } else {
+            std::fill_n(to, width, 0.0f);
+          }
+        }
+    });
+    pass.add(x, std::move(dx));
+  });
+  return out;
 }
 
 Tensor concat_columns(std::span<const Tensor> parts) {

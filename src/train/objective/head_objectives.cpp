@@ -114,7 +114,7 @@ class WordsObjective final : public Objective {
         loss += value_of(pair_loss);
         seeds.emplace_back(pair_loss, Tensor::full(pair_loss.shape(), 1.0f));
       }
-      gradients.add(tape.backward(std::move(seeds)));
+      tape.backward(std::move(seeds), gradients);
     }
     return loss;
   }
@@ -177,10 +177,9 @@ class WordsObjective final : public Objective {
                           {.label_smoothing = label_smoothing_, .sum = true});
       }
       loss += value_of(piece_loss) * static_cast<double>(factor);
-      Gradients found = tape.backward({{piece_loss, Tensor::full(piece_loss.shape(), factor)}});
-      const Tensor d = found.take(piece.variable());
+      tape.backward({{piece_loss, Tensor::full(piece_loss.shape(), factor)}}, gradients);
+      const Tensor d = gradients.take(piece.variable());
       std::copy_n(d.data<float>(), d.elements(), slope.mutable_row<float>(first));
-      gradients.add(std::move(found));
     });
     return loss;
   }
@@ -208,7 +207,7 @@ class HeadObjective : public Objective {
         value = loss_of(scores, part, tokens.layout, totals[0]);
       }
       loss += value_of(value);
-      gradients.add(tape.backward(value));
+      tape.backward({{value, Tensor::full(value.shape(), 1.0f)}}, gradients);
     }
     return loss;
   }
