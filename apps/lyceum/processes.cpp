@@ -49,8 +49,7 @@ void apply(const Common& common) {
   if (!run().launch.is_alone())
     fail(Errc::kUsage,
          "found a launcher of several processes, which would all do the same: the verbs that share their "
-         "work are "
-         "embed, rerank, classify and index. Fix: without mpirun.");
+         "work are embed, rerank, classify, index and train. Fix: without mpirun.");
 }
 
 Ranks& apply_shared(const Common& common) {
@@ -71,14 +70,6 @@ ModelFolder find_model(Ranks& ranks, const std::string& model, const Common& com
     ranks.barrier();
   }
   return find_model(model, common);
-}
-
-void expect_same(Ranks& ranks, const char* what, const std::string& own) {
-  const std::vector<std::string> all = ranks.gather(own);
-  for (std::size_t rank = 1; rank < all.size(); ++rank)
-    if (all[rank] != own)
-      fail(Errc::kData, "process {} of {} has another {} than process 0. Fix: give all processes the same.",
-           rank, ranks.size(), what);
 }
 
 std::string identity_of(const Ranks& ranks, const ModelFolder& model) {

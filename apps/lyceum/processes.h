@@ -1,5 +1,6 @@
 // Several processes of one run: `mpirun -n 4 lyceum embed ...`. Process 0 reads the input, hands it out,
-// writes and speaks; the others work. The verbs that can are embed, rerank, classify and index.
+// writes and speaks; the others work. The verbs that can are embed, rerank, classify and index; train, where
+// all processes read and process 0 writes and speaks.
 #pragma once
 
 #include <deque>
@@ -20,8 +21,6 @@ namespace lyceum::app {
 Ranks& apply_shared(const Common& common);
 // With --pull process 0 fetches; on other machines with a cache of their own each one does, afterwards.
 ModelFolder find_model(Ranks& ranks, const std::string& model, const Common& common);
-// Throws Errc::kData, naming the process, when `own` is not the same everywhere.
-void expect_same(Ranks& ranks, const char* what, const std::string& own);
 // Of a model's files, for expect_same(). Reads them all where there are several processes.
 std::string identity_of(const Ranks& ranks, const ModelFolder& model);
 

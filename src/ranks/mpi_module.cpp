@@ -7,6 +7,7 @@
 #include <climits>
 #include <cstring>
 #include <list>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -27,7 +28,9 @@ class MpiTransport final : public RankTransport {
  public:
   MpiTransport() {
     int provided = 0;
-    check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided));
+    check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided));
+    if (provided < MPI_THREAD_SERIALIZED)
+      throw std::runtime_error("MPI: found a library without threads, expected MPI_THREAD_SERIALIZED");
     check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     check(MPI_Comm_rank(MPI_COMM_WORLD, &rank_));
     check(MPI_Comm_size(MPI_COMM_WORLD, &size_));
@@ -46,16 +49,27 @@ class MpiTransport final : public RankTransport {
         MPI_Issend(data.data(), static_cast<int>(data.size()), MPI_BYTE, to, tag, MPI_COMM_WORLD, &request));
   }
 
+  // Nothing here waits: a sender that dies in the middle would keep a receive that does for ever.
   bool receive(int tag, std::string& bytes, int& from) override {
-    int there = 0, size = 0;
-    MPI_Message message = MPI_MESSAGE_NULL;
-    MPI_Status status{};
-    check(MPI_Improbe(MPI_ANY_SOURCE, tag, MPI_COMM_WORLD, &there, &message, &status));
-    if (there == 0) return false;
-    check(MPI_Get_count(&status, MPI_BYTE, &size));
-    bytes.resize(static_cast<std::size_t>(size));
-    from = status.MPI_SOURCE;
-    check(MPI_Mrecv(bytes.data(), size, MPI_BYTE, &message, &status));
+    auto it = arriving_.find(tag);
+    if (it == arriving_.end()) {
+      int there = 0, size = 0;
+      MPI_Message message = MPI_MESSAGE_NULL;
+      MPI_Status status{};
+      check(MPI_Improbe(MPI_ANY_SOURCE, tag, MPI_COMM_WORLD, &there, &message, &status));
+      if (there == 0) return false;
+      check(MPI_Get_count(&status, MPI_BYTE, &size));
+      it = arriving_.try_emplace(tag).first;
+      it->second.from = status.MPI_SOURCE;
+      it->second.bytes.resize(static_cast<std::size_t>(size));
+      check(MPI_Imrecv(it->second.bytes.data(), size, MPI_BYTE, &message, &it->second.request));
+    }
+    int done = 0;
+    check(MPI_Test(&it->second.request, &done, MPI_STATUS_IGNORE));
+    if (done == 0) return false;
+    bytes = std::move(it->second.bytes);
+    from = it->second.from;
+    arriving_.erase(it);
     return true;
   }
 
@@ -71,7 +85,13 @@ class MpiTransport final : public RankTransport {
   void finish() override { check(MPI_Finalize()); }
 
  private:
+  struct Arriving {
+    std::string bytes;
+    int from = 0;
+    MPI_Request request = MPI_REQUEST_NULL;
+  };
   int rank_ = 0, size_ = 1;
+  std::map<int, Arriving> arriving_;  // one a tag, so that messages keep their order
   std::list<std::pair<std::string, MPI_Request>> pending_;
 };
 

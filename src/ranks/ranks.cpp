@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "base/module.h"
 #include "ranks/message.h"
 #include "ranks/thread_share.h"
@@ -13,9 +14,10 @@
 namespace lyceum {
 namespace {
 
-enum Tag : int { kJobTag = 1, kResultTag, kCollectiveTag, kErrorTag, kEndTag, kByeTag };
+enum Tag : int { kCollectiveTag = 1, kErrorTag, kEndTag, kByeTag, kRestTag, kFirstMessageTag };
 
-int tag_of(Ranks::Message kind) { return kind == Ranks::Message::kJob ? kJobTag : kResultTag; }
+int tag_of(Ranks::Message kind) { return kFirstMessageTag + static_cast<int>(kind); }
+constexpr int kTagsEnd = kFirstMessageTag + static_cast<int>(Ranks::Message::kState) + 1;
 
 // O: how long a process that waits sleeps: well below what a job takes, and 1 % of a processor.
 void rest() {
@@ -86,18 +88,32 @@ bool Ranks::receive(Message kind, std::string& bytes, int& from) {
   return transport_ && get(tag_of(kind), bytes, from);
 }
 
+Ranks::Steady::Steady(Ranks& ranks, std::string warning)
+    : ranks_(&ranks), outer_(std::exchange(ranks.steady_, this)), warning_(std::move(warning)) {}
+
+void Ranks::Steady::waits() {
+  // O: longer than a rank needs to notice that it was interrupted; Open MPI kills all of them after a second
+  constexpr std::chrono::milliseconds kPatience{500};
+  if (!interrupted() || warning_.empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (!since_) since_ = now;
+  if (now - *since_ < kPatience) return;
+  log(LogLevel::kWarning, "{}", std::exchange(warning_, {}));
+}
+
 bool Ranks::wait() {
-  check_interrupt();
+  if (steady_ != nullptr) {
+    steady_->waits();
+  } else {
+    check_interrupt();
+  }
   std::string bytes;
   int from = 0;
   if (is_root() && get(kErrorTag, bytes, from)) {
     const auto [code, message] = unpacked<std::pair<Errc, std::string>>(bytes);
     throw Error(code, message);
   }
-  if (!is_root() && !is_ended_ && get(kEndTag, bytes, from)) {
-    expected_ = unpacked<std::uint64_t>(bytes);
-    is_ended_ = true;
-  }
+  if (!is_root() && !is_ended_) is_ended_ = get(kEndTag, bytes, from);
   if (is_ended_) return false;
   transport_->is_sent();  // what was taken is forgotten
   rest();
@@ -150,44 +166,72 @@ void Ranks::give_up(Errc code, const std::string& message) {
           code, fmt::format("process {} of {}, on {}: {}", rank(), size(), own_place().host, message))));
 }
 
-// Nobody leaves while a message to or from it is on its way: each side says how many it has sent.
+// Nobody leaves while a message to or from it is on its way: each rank says how many it has sent to whom, and
+// rank 0 tells each how many it will have received.
 void Ranks::finish() {
   if (!transport_) return;
+  using Counts = std::vector<std::uint64_t>;
   std::string bytes;
   int from = 0;
-  const auto drop_all = [&] {
-    for (const int tag : {kJobTag, kResultTag, kCollectiveTag, kErrorTag})
-      while (get(tag, bytes, from)) {
-      }
+  Counts expected(sent_.size(), 0);  // of each rank, before what says so
+  const auto drop_until = [&](auto&& is_done) {
+    while (!is_done()) {
+      for (const int tag : {+kCollectiveTag, +kErrorTag})
+        while (get(tag, bytes, from)) {
+        }
+      for (int tag = kFirstMessageTag; tag < kTagsEnd; ++tag)
+        while (get(tag, bytes, from)) {
+        }
+      if (is_done()) break;
+      check_interrupt();
+      transport_->is_sent();
+      rest();
+    }
   };
-  const auto rest_or_leave = [] {
-    check_interrupt();
-    rest();
+  const auto has_all = [&] {
+    for (std::size_t other = 0; other < expected.size(); ++other)
+      if (received_[other] < expected[other]) return false;
+    return true;
   };
   if (is_root()) {
-    for (int other = 1; other < size(); ++other)
-      put(other, kEndTag, packed(sent_[static_cast<std::size_t>(other)]));
-    std::vector<std::uint64_t> byes(sent_.size(), 0);  // 0: none yet, else 1 + its messages before
-    const auto all_here = [&] {
-      for (std::size_t other = 1; other < byes.size(); ++other)
-        if (byes[other] == 0 || received_[other] != byes[other]) return false;
-      return true;
-    };
-    while (!all_here()) {
-      drop_all();
-      while (get(kByeTag, bytes, from))
-        byes[static_cast<std::size_t>(from)] = unpacked<std::uint64_t>(bytes) + 1;
-      if (!all_here()) rest_or_leave();
+    for (int other = 1; other < size(); ++other) put(other, kEndTag, "");
+    std::vector<Counts> byes(sent_.size());
+    std::size_t missing = byes.size() - 1;
+    drop_until([&] {
+      for (; get(kByeTag, bytes, from); --missing)
+        byes[static_cast<std::size_t>(from)] = unpacked<Counts>(bytes);
+      return missing == 0;
+    });
+    byes[0] = sent_;
+    for (std::size_t other = 1; other < byes.size(); ++other) {
+      Counts to(byes.size());
+      for (std::size_t r = 0; r < byes.size(); ++r) to[r] = byes[r][other];
+      put(static_cast<int>(other), kRestTag, packed(to));
+      expected[other] = byes[other][0] + 1;  // and the bye itself
     }
   } else {
     while (wait()) {
     }
-    for (; received_[0] != expected_ + 1; rest_or_leave()) drop_all();
-    put(0, kByeTag, packed(sent_[0]));
+    put(0, kByeTag, packed(sent_));
+    drop_until([&] {
+      if (!get(kRestTag, bytes, from)) return false;
+      expected = unpacked<Counts>(bytes);
+      expected[0] += 1;
+      return true;
+    });
   }
-  while (!transport_->is_sent()) rest_or_leave();
+  drop_until(has_all);
+  drop_until([&] { return transport_->is_sent(); });
   transport_->finish();
   transport_.reset();
+}
+
+void expect_same(Ranks& ranks, const char* what, const std::string& own) {
+  const std::vector<std::string> all = ranks.gather(own);
+  for (std::size_t rank = 1; rank < all.size(); ++rank)
+    if (all[rank] != own)
+      fail(Errc::kData, "process {} of {} has another {} than process 0. Fix: give all processes the same.",
+           rank, ranks.size(), what);
 }
 
 }  // namespace lyceum

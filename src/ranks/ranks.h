@@ -1,9 +1,12 @@
-// The processes of one run. Rank 0 reads, hands out work and writes; the others work for it.
+// The processes of one run. Rank 0 reads, hands out work and writes; the others work for it. One thread at a
+// time may use them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,12 +45,30 @@ class Ranks {
   std::vector<std::string> gather_everywhere(std::string own);
   void barrier();
 
-  // Messages of work, for shared_work.h.
-  enum class Message { kJob, kResult };
+  // Messages of work (shared_work.h) and of training. Those of one kind from one rank arrive in the order in
+  // which they were sent.
+  enum class Message { kJob, kResult, kGradient, kWeight, kState };
   void send(int to, Message kind, std::string bytes);
   bool receive(Message kind, std::string& bytes, int& from);
   // Rests for a moment when nothing is there. False: rank 0 has ended the run. Throws as gather().
   bool wait();
+  // While it lives nothing of this throws for a request_interrupt(): the ranks agree when they stop. Where
+  // they do not, since one of them has died, this warning is logged once; its launcher ends the others.
+  class Steady {
+   public:
+    Steady(Ranks& ranks, std::string warning);
+    ~Steady() { ranks_->steady_ = outer_; }
+    Steady(const Steady&) = delete;
+    Steady& operator=(const Steady&) = delete;
+
+   private:
+    friend class Ranks;
+    void waits();
+    Ranks* ranks_;
+    Steady* outer_;
+    std::string warning_;
+    std::optional<std::chrono::steady_clock::time_point> since_;  // it waits after an interrupt
+  };
 
   // A rank that cannot go on: rank 0 throws this error, naming the rank, where it waits next.
   void give_up(Errc code, const std::string& message);
@@ -66,7 +87,10 @@ class Ranks {
   std::vector<std::uint64_t> received_;              // and from each
   std::vector<std::deque<std::string>> collective_;  // of each rank, taken and not looked at yet
   bool is_ended_ = false;
-  std::uint64_t expected_ = 0;  // messages of rank 0 to this one before the last
+  Steady* steady_ = nullptr;
 };
+
+// Throws Errc::kData on rank 0, naming the rank, when `own` is not the same everywhere.
+void expect_same(Ranks& ranks, const char* what, const std::string& own);
 
 }  // namespace lyceum

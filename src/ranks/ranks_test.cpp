@@ -4,13 +4,16 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "check/expect_error.h"
 #include "check/setting.h"
+#include "ranks/array_mail.h"
 #include "ranks/message.h"
 #include "ranks/ranks_test_threads.h"
 #include "ranks/shared_work.h"
@@ -89,6 +92,111 @@ TEST(Ranks, CollectiveCallsGiveEverybodyTheSame) {
       ranks.finish();
       EXPECT_TRUE(ranks.is_alone());
     });
+}
+
+TEST(Ranks, OneWhoDiffersIsNamed) {
+  on_ranks(3, [](Ranks& ranks) {
+    expect_same(ranks, "recipe", "a");
+    const std::string own = ranks.rank() == 2 ? "b" : "a";
+    if (ranks.is_root()) {
+      expect_error(Errc::kData, "process 2 of 3 has another recipe",
+                   [&] { expect_same(ranks, "recipe", own); });
+    } else {
+      expect_same(ranks, "recipe", own);
+    }
+    ranks.finish();
+  });
+}
+
+TEST(Ranks, MessagesBetweenOthersAreTakenBeforeAnyoneLeaves) {
+  for (int round = 0; round < 20; ++round)
+    on_ranks(4, [](Ranks& ranks) {
+      for (int to = 0; to < ranks.size(); ++to)
+        for (int i = 0; to != ranks.rank() && i < 5; ++i) ranks.send(to, Ranks::Message::kGradient, "unread");
+      ranks.finish();
+    });
+}
+
+TEST(Ranks, SteadyRanksGoOnAfterAnInterruptAndWarnWhenNobodyAnswers) {
+  std::atomic<int> warnings{0};
+  set_log_sink([&](LogLevel, std::string_view line) { warnings += line == "gone" ? 1 : 0; });
+  on_ranks(2, [](Ranks& ranks) {
+    {
+      const Ranks::Steady steady(ranks, "gone");
+      if (ranks.is_root()) {
+        request_interrupt();
+        std::this_thread::sleep_for(std::chrono::milliseconds(800));
+      }
+      ranks.barrier();
+    }
+    ranks.broadcast("the interrupt is over");
+    clear_interrupt();
+    ranks.finish();
+  });
+  set_log_sink({});
+  EXPECT_EQ(warnings, 1) << "rank 1 waited for rank 0";
+}
+
+std::vector<std::byte> random_bytes(std::size_t count, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<std::byte> out(count);
+  for (std::byte& b : out) b = static_cast<std::byte>(random.bits());
+  return out;
+}
+
+TEST(ArrayMail, ArraysOfAnySizeArriveWhole) {
+  // smaller than a message, just as large, larger than several
+  const std::vector<std::size_t> sizes{
+      0, 1, 100, kMailBytes - 200, 3 * kMailBytes + 7, 0, kMailBytes - 32, kMailBytes - 31, kMailBytes, 5};
+  on_ranks(3, [&](Ranks& ranks) {
+    ArrayMail mail(ranks, Ranks::Message::kGradient);
+    for (std::uint32_t i = 0; i < sizes.size(); ++i)
+      for (int to = 0; to < ranks.size(); ++to)
+        if (to != ranks.rank()) {
+          mail.send(to, i, random_bytes(sizes[i], i * 10 + static_cast<std::uint64_t>(ranks.rank())));
+          if (i == 2) mail.send_absence(to, 77);
+        }
+    mail.flush();
+    std::map<std::pair<int, std::uint32_t>, std::vector<std::byte>> rooms;
+    std::size_t done = 0, absent = 0;
+    while (done + absent < (sizes.size() + 1) * 2) {
+      const bool has_come = mail.receive(
+          [&](int from, std::uint32_t number, std::uint64_t bytes) {
+            EXPECT_EQ(bytes, sizes.at(number));
+            std::vector<std::byte>& room = rooms[{from, number}];
+            room.resize(bytes);
+            return room.data();
+          },
+          [&](int from, std::uint32_t number, bool is_there) {
+            EXPECT_EQ(is_there, number != 77);
+            if (!is_there) return void(++absent);
+            ++done;
+            EXPECT_EQ((rooms[{from, number}]),
+                      random_bytes(sizes[number], number * 10 + static_cast<std::uint64_t>(from)));
+          });
+      if (!has_come) ranks.wait();
+    }
+    EXPECT_EQ(absent, 2u);
+    ranks.finish();
+  });
+}
+
+TEST(ArrayMail, OtherBytesAreRefused) {
+  on_ranks(2, [](Ranks& ranks) {
+    if (ranks.is_root()) {
+      ranks.send(1, Ranks::Message::kState, "short");
+      ranks.send(1, Ranks::Message::kState, std::string(40, '\xff'));
+    } else {
+      ArrayMail mail(ranks, Ranks::Message::kState);
+      for (int i = 0; i < 2; ++i)
+        expect_error(Errc::kInternal, "no piece of an array", [&] {
+          while (!mail.receive([](int, std::uint32_t, std::uint64_t) { return nullptr; },
+                               [](int, std::uint32_t, bool) {}))
+            ranks.wait();
+        });
+    }
+    ranks.finish();
+  });
 }
 
 TEST(Ranks, WhoGivesUpIsNamedAtRankZero) {

@@ -6,6 +6,7 @@
 
 namespace lyceum {
 
+// One thread at a time makes these calls, whichever.
 class RankTransport {
  public:
   virtual ~RankTransport() = default;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -9,6 +10,7 @@
 namespace lyceum {
 namespace {
 thread_local Tape* t_active = nullptr;
+thread_local Tape* t_observer = nullptr;  // learns what is used while nothing is recorded
 std::atomic<Variable> g_last_variable{0};
 }  // namespace
 
@@ -61,6 +63,25 @@ Tensor Gradients::take(Variable variable) {
   return sum;
 }
 
+std::vector<Variable> Gradients::variables() const {
+  std::vector<Variable> all;
+  for (const auto& [variable, sum] : sums_) all.push_back(variable);
+  return all;
+}
+
+// Nothing is recorded, but this tape learns which variables are used.
+class Tape::Observing {
+ public:
+  explicit Observing(Tape* tape) : off_(nullptr), outer_(t_observer) { t_observer = tape; }
+  ~Observing() { t_observer = outer_; }
+  Observing(const Observing&) = delete;
+  Observing& operator=(const Observing&) = delete;
+
+ private:
+  Recording off_;
+  Tape* outer_;
+};
+
 Tape::Tape() = default;
 Tape::~Tape() = default;
 
@@ -84,13 +105,8 @@ void Tape::record(std::string_view op, std::span<Tensor* const> outputs, Note no
   notes_.push_back(std::move(entry));
 }
 
-Gradients Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents) {
-  Gradients gradients;
-  backward(std::move(outputs_and_cotangents), gradients);
-  return gradients;
-}
-
-void Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& gradients) {
+void Tape::walk(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& gradients,
+                FunctionRef<void(std::size_t)> after) {
   const Recording off(nullptr);
   for (auto& [output, cotangent] : outputs_and_cotangents) {
     if (output.shape() != cotangent.shape())
@@ -108,10 +124,44 @@ void Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangent
       cotangents.push_back(gradients.take(entry.outputs[i]));
       reached |= cotangents.back().defined();
     }
-    if (!reached) continue;
-    BackwardPass pass(gradients, std::move(cotangents));
-    entry.note(pass);
+    if (reached) {
+      BackwardPass pass(gradients, std::move(cotangents));
+      entry.note(pass);
+    }
+    after(notes_.size());
   }
+  first_use_.clear();
+}
+
+Gradients Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents) {
+  Gradients gradients;
+  backward(std::move(outputs_and_cotangents), gradients);
+  return gradients;
+}
+
+void Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& into) {
+  walk(std::move(outputs_and_cotangents), into, [](std::size_t) {});
+}
+
+void Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& into,
+                    FunctionRef<void(Variable)> on_complete) {
+  for (const Variable variable : into.variables())
+    if (!first_use_.contains(variable)) on_complete(variable);
+  std::unordered_set<Variable> made;
+  for (const Entry& entry : notes_) made.insert(entry.outputs.begin(), entry.outputs.end());
+  std::vector<std::pair<std::size_t, Variable>> others;  // by the note that uses them first
+  for (const auto& [variable, note] : first_use_)
+    if (!made.contains(variable)) others.emplace_back(note, variable);
+  std::sort(others.begin(), others.end());
+  Gradients own;
+  walk(std::move(outputs_and_cotangents), own, [&](std::size_t note) {
+    for (; !others.empty() && others.back().first >= note; others.pop_back()) {
+      const Variable variable = others.back().second;
+      if (Tensor gradient = own.take(variable); gradient.defined()) into.add(variable, std::move(gradient));
+      on_complete(variable);
+    }
+  });
+  into.add(std::move(own));
 }
 
 Gradients Tape::backward(const Tensor& scalar) {
@@ -125,7 +175,7 @@ Tensor recomputed(std::vector<Tensor> inputs, std::function<Tensor(const std::ve
   if (tape == nullptr) return f(inputs);
   Tensor y;
   {
-    const Tape::Recording off(nullptr);
+    const Tape::Observing uses(tape);
     y = f(inputs);
   }
   tape->record("recomputed", {&y}, [inputs = std::move(inputs), f = std::move(f)](BackwardPass& pass) {
@@ -150,10 +200,15 @@ Tensor recomputed(std::vector<Tensor> inputs, std::function<Tensor(const std::ve
 }
 
 Tape* recording(std::initializer_list<const Tensor*> inputs) noexcept {
-  if (t_active == nullptr) return nullptr;
+  Tape* const tape = t_active != nullptr ? t_active : t_observer;
+  if (tape == nullptr) return nullptr;
+  bool is_variable = false;
   for (const Tensor* input : inputs)
-    if (input != nullptr && input->variable() != 0) return t_active;
-  return nullptr;
+    if (input != nullptr && input->variable() != 0) {
+      tape->first_use_.try_emplace(input->variable(), tape->notes_.size());
+      is_variable = true;
+    }
+  return is_variable ? t_active : nullptr;
 }
 
 }  // namespace lyceum

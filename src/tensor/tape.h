@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "tensor/tensor.h"
 
 namespace lyceum {
@@ -27,7 +28,8 @@ class Gradients {
   const Tensor* find(Variable variable) const;
   void add(Variable variable, Tensor gradient);  // adds up; f32, contiguous
   void add(Gradients&& others);
-  Tensor take(Variable variable);  // removes it; not defined() when there is none
+  Tensor take(Variable variable);           // removes it; not defined() when there is none
+  std::vector<Variable> variables() const;  // that have one, in no particular order
 
  private:
   std::unordered_map<Variable, Tensor> sums_;
@@ -88,20 +90,33 @@ class Tape {
   Gradients backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents);
   Gradients backward(const Tensor& scalar);  // cotangent 1
   // The same, added to what is there.
-  void backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& gradients);
+  void backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& into);
+  // ... and on_complete(variable) is told while the walk goes on of each variable that this tape did not make
+  // (trainable weights, watched tensors) once nothing that is still to come adds to its gradient in `into`,
+  // whence it may be taken: those that this tape does not use first. It need not hear of all of them.
+  void backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& into,
+                FunctionRef<void(Variable)> on_complete);
   std::size_t notes() const noexcept { return notes_.size(); }
 
  private:
+  friend Tape* recording(std::initializer_list<const Tensor*> inputs) noexcept;
+  friend Tensor recomputed(std::vector<Tensor> inputs, std::function<Tensor(const std::vector<Tensor>&)> f);
+  class Observing;
   struct Entry {
     std::string_view op;
     std::vector<Variable> outputs;
     std::vector<Shape> shapes;
     Note note;
   };
+  // after(i): the i-th note and all behind it have been walked.
+  void walk(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& gradients,
+            FunctionRef<void(std::size_t)> after);
   std::vector<Entry> notes_;
+  std::unordered_map<Variable, std::size_t> first_use_;  // no note before this one reads the variable
 };
 
-// The active tape when at least one of the inputs is a variable; null otherwise: then an op keeps nothing.
+// The active tape when at least one of the inputs is a variable; null otherwise: then an op keeps nothing. An
+// op names all inputs to which its note adds gradients, before it records the note.
 Tape* recording(std::initializer_list<const Tensor*> inputs) noexcept;
 
 // f(inputs), of which the active tape keeps nothing but the inputs: on the way back f runs again, recorded.

@@ -32,6 +32,20 @@ std::pair<Tensor, Tensor> twin(const Tensor& x) {
   return {a, b};
 }
 
+Tensor sum_of(const std::vector<Tensor>& parts) {
+  Tensor y = Tensor::zeros(parts[0].shape());
+  Tape* tape = nullptr;
+  for (const Tensor& part : parts) {
+    for (std::int64_t i = 0; i < y.elements(); ++i) y.mutable_data<float>()[i] += part.data<float>()[i];
+    if (Tape* t = recording({&part})) tape = t;
+  }
+  if (tape != nullptr)
+    tape->record("sum_of", {&y}, [parts](BackwardPass& pass) {
+      for (const Tensor& part : parts) pass.add(part, pass.cotangent());
+    });
+  return y;
+}
+
 float first(const Tensor& t) { return t.data<float>()[0]; }
 
 struct TapeTest : testing::Test {
@@ -121,6 +135,41 @@ TEST_F(TapeTest, BackwardUsesItsNotesUpAndRecordsNothingItself) {
     tape.backward({{y, cotangent(1)}});
   }
   EXPECT_EQ(tape.notes(), 0u);
+}
+
+TEST_F(TapeTest, AVariableIsCompleteWhenItsFirstUseHasBeenWalked) {
+  const Tensor w = tape.watch(Tensor::full({2, 3}, 1.0f)), head = tape.watch(Tensor::full({2, 3}, 1.0f)),
+               inner = tape.watch(Tensor::full({2, 3}, 1.0f));
+  const Tensor y = record([&] {
+    const std::vector<Tensor> early{times(x, 2), times(w, 3)};
+    const Tensor deep = recomputed({early[0]}, [&](const std::vector<Tensor>& in) {
+      return sum_of({times(in[0], 5), times(inner, 7), times(w, 11)});
+    });
+    return sum_of({deep, early[1], times(x, 13)});
+  });
+  Gradients into;
+  into.add(head.variable(), cotangent(4));
+  into.add(w.variable(), cotangent(100));
+  std::vector<std::pair<Variable, float>> told;
+  tape.backward({{y, cotangent(1)}}, into, [&](Variable variable) {
+    const Tensor gradient = into.take(variable);
+    told.emplace_back(variable, gradient.defined() ? first(gradient) : 0.0f);
+  });
+  // head is not used by this tape; inner only by what is computed again; w is used before that too, x first
+  const std::vector<std::pair<Variable, float>> wanted{
+      {head.variable(), 4.0f}, {inner.variable(), 7.0f}, {w.variable(), 114.0f}, {x.variable(), 23.0f}};
+  EXPECT_EQ(told, wanted);
+  EXPECT_TRUE(into.variables().empty());
+}
+
+TEST_F(TapeTest, WhatBackwardAddsToOthersIsWhatItGivesAlone) {
+  const auto f = [&] { return times(sum_of({times(x, 2), x}), 3); };
+  const Tensor y = record(f);
+  const Gradients alone = tape.backward({{y, cotangent(1)}});
+  const Tensor again = record(f);
+  Gradients into;
+  tape.backward({{again, cotangent(1)}}, into, [](Variable) {});
+  EXPECT_EQ(into.of(x).values<float>(), alone.of(x).values<float>());
 }
 
 TEST_F(TapeTest, SavedTensorsLiveUntilTheirNoteHasRun) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/lyceum/app.h"
+#include "apps/lyceum/processes.h"
 #include "apps/lyceum/train_progress.h"
 #include "train/run/trainer.h"
 
@@ -40,18 +41,19 @@ void show(const Recipe& recipe, const TrainResult& result, const Common& common)
 }
 
 void run(const Options& o, const Common& common) {
-  apply(common);
+  Ranks& ranks = apply_shared(common);
   Recipe recipe = read_recipe(o.recipe, o.settings);
   if (o.check) {
-    print_line(recipe.resolved);
+    if (ranks.is_root()) print_line(recipe.resolved);
     return;
   }
   TrainProgress progress(common);
   TrainOptions options = o.train;
   options.check_memory = !o.no_memory_check;
   options.observer = &progress;
+  options.ranks = &ranks;
   const TrainResult result = train(recipe, options);
-  show(recipe, result, common);
+  if (ranks.is_root()) show(recipe, result, common);
 }
 
 }  // namespace

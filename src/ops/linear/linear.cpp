@@ -210,7 +210,8 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
   const std::int64_t tokens = d['T'];
 
   Tape* tape = recording({&x, &residual});
-  if (tape == nullptr && Tape::active() != nullptr && p.is_trained()) tape = Tape::active();
+  for (const LinearPart& part : p.parts)
+    if (Tape* t = recording({&part.weight->value(), part.bias ? &part.bias->value() : nullptr})) tape = t;
   if (tape != nullptr && p.compute == Compute::kInt8)
     fail(Errc::kUnsupported, "linear: gradients are computed in f32 and bf16, found int8. Fix: --dtype f32");
   const bool once = tape != nullptr && p.is_trained();

@@ -33,6 +33,10 @@ std::span<const float> row_of(const Tensor& t, std::int64_t r) {
   return {t.row<float>(r), static_cast<std::size_t>(t.cols())};
 }
 
+bool is_last_of(std::span<const Example> examples, std::span<const Example> part) {
+  return &part.back() == &examples.back();
+}
+
 void add_term(Judgement& into, std::size_t term, double loss, double count) {
   into.losses.resize(std::max(into.losses.size(), term + 1));
   into.counts.resize(into.losses.size());
@@ -114,7 +118,7 @@ class WordsObjective final : public Objective {
         loss += value_of(pair_loss);
         seeds.emplace_back(pair_loss, Tensor::full(pair_loss.shape(), 1.0f));
       }
-      tape.backward(std::move(seeds), gradients);
+      walk_back(tape, std::move(seeds), is_last_of(examples, part), options, gradients);
     }
     return loss;
   }
@@ -207,7 +211,8 @@ class HeadObjective : public Objective {
         value = loss_of(scores, part, tokens.layout, totals[0]);
       }
       loss += value_of(value);
-      tape.backward({{value, Tensor::full(value.shape(), 1.0f)}}, gradients);
+      walk_back(tape, {{value, Tensor::full(value.shape(), 1.0f)}}, is_last_of(examples, part), options,
+                gradients);
     }
     return loss;
   }

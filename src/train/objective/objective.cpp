@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -65,6 +66,28 @@ std::vector<std::span<const Example>> parts_of(std::span<const Example> examples
   }
   if (begin < examples.size()) parts.push_back(examples.subspan(begin));
   return parts;
+}
+
+void walk_back(Tape& tape, std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, bool is_last,
+               const LearnOptions& options, Gradients& gradients) {
+  if (is_last && options.on_complete) {
+    tape.backward(std::move(outputs_and_cotangents), gradients, options.on_complete);
+  } else {
+    tape.backward(std::move(outputs_and_cotangents), gradients);
+  }
+}
+
+void Judgement::add(const Judgement& more) {
+  losses.resize(std::max(losses.size(), more.losses.size()));
+  counts.resize(losses.size());
+  for (std::size_t i = 0; i < more.losses.size(); ++i) {
+    losses[i] += more.losses[i];
+    counts[i] += more.counts[i];
+  }
+  hits += more.hits;
+  guesses += more.guesses;
+  predicted.insert(predicted.end(), more.predicted.begin(), more.predicted.end());
+  expected.insert(expected.end(), more.expected.begin(), more.expected.end());
 }
 
 ValidReport Objective::report(const Judgement& judgement) const {

@@ -2,15 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/examples/example.h"
+#include "data/shuffle/record_order.h"
 #include "nn/model.h"
 #include "nn/sentence_head.h"
+#include "tensor/tape.h"
 #include "train/report/observer.h"
 
 namespace lyceum {
@@ -25,6 +29,15 @@ struct LearnOptions {
   std::optional<std::uint64_t> dropout_seed;  // of the step
   bool recompute_layers = false;
   std::int64_t part_tokens = 0;  // tokens that go through the model at a time; 0: all of the batch at once
+  // Hears of each weight as soon as learn() will add nothing more to its gradient, which may then be taken
+  // out of the gradients. Optional for both sides.
+  std::function<void(Variable)> on_complete;
+  // Of a batch that is spread over processes this one has the examples whose place is part.index modulo
+  // part.count.
+  DataPart part;
+  // For a loss that needs the whole batch: a row for each example of this process in, those of all processes
+  // out, in the order of the batch. Each process calls it as often, before anything is complete.
+  std::function<Tensor(const Tensor& own_rows)> rows_of_all;
 };
 
 // What an objective finds out about examples without learning from them: added up over batches.
@@ -32,6 +45,8 @@ struct Judgement {
   std::vector<double> losses, counts;       // of each term: the sum of its losses, and of how many
   double hits = 0, guesses = 0;             // predictions that were right, of so many
   std::vector<double> predicted, expected;  // scores, where they are compared by correlation
+
+  void add(const Judgement& more);
 };
 
 class Objective {
@@ -63,6 +78,10 @@ PackedTokens pack_examples(const Model& model, std::span<const Example> examples
 
 // Consecutive examples of about `part_tokens` tokens together, at least one each; all at once for 0.
 std::vector<std::span<const Example>> parts_of(std::span<const Example> examples, std::int64_t part_tokens);
+
+// Adds the tape's gradients. `is_last`: nothing else will be added in this learn().
+void walk_back(Tape& tape, std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, bool is_last,
+               const LearnOptions& options, Gradients& gradients);
 
 // Every word that has a label is told from the others: masked language modelling, and with next_sentence
 // BERT's second task; causal language modelling with a causal model, whose labels are the next tokens.

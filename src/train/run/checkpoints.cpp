@@ -19,21 +19,24 @@ constexpr const char* kKey = "lyceum_training";
 constexpr std::int64_t kVersion = 1;
 constexpr std::string_view kBegin = "step-", kEnd = ".safetensors";
 
-Json json_of(const RunState& state) {
-  return {{"version", kVersion},
-          {"step", state.step},
-          {"data", {state.data.epoch, state.data.record, state.data.piece, state.data.batch}},
-          {"tokens", state.tokens},
-          {"skipped", state.skipped},
-          {"best_loss", fmt::format("{}", state.best_loss)},
-          {"best_step", state.best_step},
-          {"since_best", state.since_best},
-          {"is_finished", state.is_finished},
-          {"model", state.model},
-          {"recipe", state.recipe}};
+}  // namespace
+
+std::string text_of(const RunState& state) {
+  const Json json = {{"version", kVersion},
+                     {"step", state.step},
+                     {"data", {state.data.epoch, state.data.record, state.data.piece, state.data.batch}},
+                     {"tokens", state.tokens},
+                     {"skipped", state.skipped},
+                     {"best_loss", fmt::format("{}", state.best_loss)},
+                     {"best_step", state.best_step},
+                     {"since_best", state.since_best},
+                     {"is_finished", state.is_finished},
+                     {"model", state.model},
+                     {"recipe", state.recipe}};
+  return json.dump();
 }
 
-RunState state_of(const std::string& text, const std::string& where) {
+RunState run_state_of(const std::string& text, const std::string& where) {
   const Json json = parse_json(text, where);
   const JsonFields f(json, where);
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
@@ -64,8 +67,6 @@ RunState state_of(const std::string& text, const std::string& where) {
   for (const auto& [name, value] : f.at("recipe").items()) s.recipe[name] = recipe.text(name);
   return s;
 }
-
-}  // namespace
 
 Checkpoints::Checkpoints(fs::path directory, std::int64_t keep)
     : folder_(std::move(directory) / "checkpoints"), keep_(keep) {}
@@ -99,7 +100,7 @@ std::optional<SavedRun> Checkpoints::newest() const {
     fail(Errc::kFormat, "{}: found no '{}' among its metadata, expected a training state", path.string(),
          kKey);
   SavedRun run;
-  run.state = state_of(it->second, path.string());
+  run.state = run_state_of(it->second, path.string());
   for (const SafetensorsEntry& entry : file.entries()) run.tensors.emplace(entry.name, file.tensor(entry));
   return run;
 }
@@ -109,7 +110,7 @@ void Checkpoints::save(const SavedRun& run) {
   fs::create_directories(folder_, error);
   if (error) fail(Errc::kIo, "{}: {}", folder_.string(), error.message());
   const std::vector<std::pair<std::string, Tensor>> tensors(run.tensors.begin(), run.tensors.end());
-  write_safetensors(path_of(run.state.step), tensors, {{kKey, json_of(run.state).dump()}});
+  write_safetensors(path_of(run.state.step), tensors, {{kKey, text_of(run.state)}});
   std::map<std::int64_t, fs::path> found = all();
   while (static_cast<std::int64_t>(found.size()) > keep_) {
     fs::remove(found.begin()->second, error);

@@ -26,6 +26,10 @@ struct RunState {
   std::map<std::string, std::string> recipe;  // of settings, as TOML
 };
 
+std::string text_of(const RunState& state);  // JSON
+// Throws Errc::kFormat and kUnsupported, naming `where`, for what is none of this build's.
+RunState run_state_of(const std::string& text, const std::string& where);
+
 struct SavedRun {
   RunState state;
   NamedTensors

@@ -360,13 +360,12 @@ Learning begin_learning(const Recipe& recipe) {
   return out;
 }
 
-std::unique_ptr<Batches> training_batches(const Recipe& recipe, const Learning& learning, DataPart part) {
+std::unique_ptr<Batches> training_batches(const Recipe& recipe, const Learning& learning) {
   BatchOptions options{.examples = recipe.train.batch_sequences,
                        .tokens = recipe.train.batch_tokens,
                        .drop_last = true,
                        .group_by_length = recipe.train.group_by_length && recipe.data.shuffle,
-                       .seed = recipe.train.seed,
-                       .part = part};
+                       .seed = recipe.train.seed};
   return std::make_unique<Batches>(examples_of(recipe, learning, true), options);
 }
 

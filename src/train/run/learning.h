@@ -38,7 +38,7 @@ struct Learning {
 Learning begin_learning(const Recipe& recipe);
 
 // The examples that are learnt from, and those that are judged: in their order, once, without chance.
-std::unique_ptr<Batches> training_batches(const Recipe& recipe, const Learning& learning, DataPart part = {});
+std::unique_ptr<Batches> training_batches(const Recipe& recipe, const Learning& learning);
 std::unique_ptr<Batches> validation_batches(const Recipe& recipe, const Learning& learning);
 
 // A folder that the reference's libraries load: config.json, the tokenizer, model.safetensors in f32. It

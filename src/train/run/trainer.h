@@ -11,11 +11,14 @@
 
 namespace lyceum {
 
+class Ranks;
+
 struct TrainOptions {
-  bool restart = false;         // begins anew where a run has left checkpoints
-  bool accept_changes = false;  // goes on with another recipe than the run began with
-  bool check_memory = true;     // refuses what would not fit
-  TrainObserver* observer = nullptr;
+  bool restart = false;               // begins anew where a run has left checkpoints
+  bool accept_changes = false;        // goes on with another recipe than the run began with
+  bool check_memory = true;           // refuses what would not fit
+  TrainObserver* observer = nullptr;  // of rank 0
+  Ranks* ranks = nullptr;             // the processes that train together; null: this one alone
 };
 
 struct TrainResult {
@@ -33,11 +36,16 @@ struct TrainResult {
 // bits of one that was never stopped; f32 runs have the same bits on every machine and for any number of
 // threads.
 //
-// Ctrl-C: the step is ended, the state saved, Errc::kInterrupted thrown with how to go on. Throws Errc::kData
-// for a recipe that changed since the checkpoint (the settings named, unless options.accept_changes), a loss
-// that is not finite (the step's examples named; the recipe may say to skip it), a second process in the same
-// folder; Errc::kLimit for a run that would not fit into memory; Errc::kIo where the disk refuses: nothing
-// that was there is lost.
+// With several processes each one calls this with the same recipe. Of every batch each takes its share, so
+// that a step is that of one process, within rounding; repeated with as many processes it has the same bits.
+// Checkpoints do not depend on how many there were. Process 0 alone writes and reports.
+//
+// Ctrl-C: the step is ended, the state saved, Errc::kInterrupted thrown with how to go on (several processes
+// leave a step that they are at, since their launcher waits a second only). Throws Errc::kData for a recipe
+// that changed since the checkpoint (the settings named, unless options.accept_changes), a loss that is not
+// finite (the step's examples named; the recipe may say to skip it), a second process in the same folder;
+// Errc::kLimit for a run that would not fit into memory; Errc::kIo where the disk refuses: nothing that was
+// there is lost.
 TrainResult train(const Recipe& recipe, const TrainOptions& options = {});
 
 // What a run needs, in bytes.
