@@ -10,6 +10,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,11 +20,13 @@
 #include "ops/attention/attention.h"
 #include "ops/columns/columns.h"
 #include "ops/cross_entropy/cross_entropy.h"
+#include "ops/distance/distance.h"
 #include "ops/dropout/dropout.h"
 #include "ops/embedding/embedding.h"
 #include "ops/layer_norm/layer_norm.h"
 #include "ops/linear/linear.h"
 #include "ops/matmul/matmul.h"
+#include "ops/pair_losses/pair_losses.h"
 #include "ops/pooling/pooling.h"
 #include "ops/rms_norm/rms_norm.h"
 #include "ops/rows/rows.h"
@@ -56,6 +59,15 @@ struct Golden {
   std::uint64_t hash;
   std::vector<Tensor> (*run)();
 };
+
+// Of 24 pairs, every third of which belongs together.
+std::vector<Tensor> run_pair_loss(
+    const std::function<Tensor(const Tensor&, const std::vector<float>&)>& loss) {
+  std::vector<float> targets;
+  for (int i = 0; i < 24; ++i) targets.push_back(i % 3 == 0 ? 1.0f : 0.0f);
+  return check::with_gradients([&](const auto& in) { return loss(in[0], targets); },
+                               {random_tensor({24, 1}, 1)});
+}
 
 // Weights and state after three steps on a matrix and a vector.
 std::vector<Tensor> run_optimizer(const OptimizerSpec& spec) {
@@ -198,6 +210,38 @@ const Golden kGoldens[] = {
        return check::with_gradients([](const auto& in) { return matmul_transposed(in[0], in[1]); },
                                     {tokens(1), random_tensor({33, kWidth}, 2)});
      }},
+    {"dot_rows", 0x609eda462a279a1d,
+     [] {
+       return check::with_gradients([](const auto& in) { return dot_rows(in[0], in[1]); },
+                                    {tokens(1), tokens(2)});
+     }},
+    {"distance_rows euclidean", 0x2831dfc9be47c0b2,
+     [] {
+       return check::with_gradients(
+           [](const auto& in) { return distance_rows(in[0], in[1], DistanceNorm::kEuclidean, 1e-6f); },
+           {tokens(1), tokens(2)});
+     }},
+    {"distance_rows manhattan", 0x0de8537d35912148,
+     [] {
+       return check::with_gradients(
+           [](const auto& in) { return distance_rows(in[0], in[1], DistanceNorm::kManhattan); },
+           {tokens(1), tokens(2)});
+     }},
+    {"absolute_difference", 0x0450f3a84a4983dc,
+     [] {
+       return check::with_gradients([](const auto& in) { return absolute_difference(in[0], in[1]); },
+                                    {tokens(1), tokens(2)});
+     }},
+    {"cosent_loss", 0x7c8a5d0d9e7217e9,
+     [] { return run_pair_loss([](const auto& x, const auto& t) { return cosent_loss(x, t, 20); }); }},
+    {"contrastive_loss", 0x7c5c3b05b3aeb308,
+     [] { return run_pair_loss([](const auto& x, const auto& t) { return contrastive_loss(x, t, 0.5f); }); }},
+    {"online_contrastive_loss", 0x999568660d03546b,
+     [] {
+       return run_pair_loss([](const auto& x, const auto& t) { return online_contrastive_loss(x, t, 0.5f); });
+     }},
+    {"hinge_loss", 0x01accd60538c8527,
+     [] { return run_pair_loss([](const auto& x, const auto&) { return hinge_loss(x, 0.1f); }); }},
     {"embedding", 0x5394b728d00613f8,
      [] {
        return check::with_gradients(

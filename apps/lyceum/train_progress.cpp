@@ -21,7 +21,13 @@ void TrainProgress::on_step(const StepReport& report) {
 }
 
 void TrainProgress::on_valid(const ValidReport& report) {
-  on_message(fmt::format("step {}: valid loss {:.4f}", report.step, report.loss_nats));
+  std::string line = fmt::format("step {}: valid loss {:.4f}", report.step, report.loss_nats);
+  constexpr std::string_view kPrefix = "valid_";
+  for (const NamedNumber& number : report.others)
+    line +=
+        fmt::format(", {} {:.4f}", number.name.substr(number.name.starts_with(kPrefix) ? kPrefix.size() : 0),
+                    number.value);
+  on_message(line);
 }
 
 void TrainProgress::on_text(const TextReport& report) {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 
 namespace lyceum {
 namespace fs = std::filesystem;
@@ -164,6 +165,17 @@ std::vector<StoredModel> stored_models() {
     return std::tie(a.kind, a.name, a.revision) < std::tie(b.kind, b.name, b.revision);
   });
   return out;
+}
+
+std::int64_t model_max_length(const ModelFolder& folder) {
+  const auto file = folder.file("tokenizer_config.json");
+  if (!file) return 0;
+  const Json json = read_json(*file);
+  const JsonFields f(json, file->string());
+  const Json* value = f.find("model_max_length");
+  return value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < (1u << 24)
+             ? value->get<std::int64_t>()
+             : 0;
 }
 
 std::span<const char* const> copied_model_files() {

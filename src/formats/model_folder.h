@@ -44,6 +44,10 @@ class ModelFolder {
 // sentence-transformers, of the model's own folder and of each module's.
 std::span<const char* const> copied_model_files();
 
+// tokenizer_config.json's model_max_length, when it is a number that means something (the library writes 1e30
+// for "no limit"); else 0.
+std::int64_t model_max_length(const ModelFolder& folder);
+
 struct StoredModel {
   std::string name, kind;      // "bundled" or "cached"
   std::filesystem::path path;  // of the files: the folder, or the revision's snapshot

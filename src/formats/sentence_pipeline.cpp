@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 
 namespace lyceum {
 namespace {
 
+using OrderedJson = nlohmann::ordered_json;
 constexpr std::int64_t kMost = 1 << 24;
 
 std::string in(const std::string& folder, const std::string& file) {
@@ -145,6 +147,82 @@ SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use) {
       f.wrong("default_prompt_name", "one of the names in 'prompts'");
   }
   return p;
+}
+
+namespace {
+
+void write_json(const std::filesystem::path& path, const OrderedJson& json) {
+  std::filesystem::create_directories(path.parent_path());
+  AtomicFile file(path);
+  file.write(json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+  file.commit();
+}
+
+// Booleans, which are older, say which modes, but not their order.
+OrderedJson pooling_json(const SentenceModule& module, std::int64_t width) {
+  OrderedJson json = {{"word_embedding_dimension", width}};
+  std::vector<std::string> in_order;
+  for (const char* mode : kModes)
+    if (std::find(module.modes.begin(), module.modes.end(), mode) != module.modes.end())
+      in_order.emplace_back(mode);
+  if (in_order == module.modes) {
+    for (std::size_t i = 0; i < std::size(kModes); ++i)
+      json[kModeKeys[i]] = std::find(in_order.begin(), in_order.end(), kModes[i]) != in_order.end();
+  } else {
+    std::vector<std::string> modes = module.modes;
+    std::replace(modes.begin(), modes.end(), std::string("mean_sqrt_len"),
+                 std::string("mean_sqrt_len_tokens"));
+    json["pooling_mode"] = std::move(modes);
+  }
+  json["include_prompt"] = module.include_prompt;
+  return json;
+}
+
+OrderedJson dense_json(const SentenceModule& module) {
+  const std::string group = module.activation == "Identity" ? "linear" : "activation";
+  return {{"in_features", module.in_features},
+          {"out_features", module.out_features},
+          {"bias", module.bias},
+          {"activation_function", "torch.nn.modules." + group + "." + module.activation}};
+}
+
+}  // namespace
+
+std::vector<std::string> write_sentence_pipeline(const std::filesystem::path& folder,
+                                                 const SentencePipeline& pipeline, std::int64_t width) {
+  const auto entry = [](std::size_t index, const std::string& path, const std::string& kind) {
+    return OrderedJson{{"idx", index},
+                       {"name", std::to_string(index)},
+                       {"path", path},
+                       {"type", "sentence_transformers.models." + kind}};
+  };
+  OrderedJson modules = OrderedJson::array({entry(0, "", "Transformer")});
+  std::vector<std::string> paths;
+  for (const SentenceModule& module : pipeline.modules) {
+    const std::string kind = module.kind == SentenceModule::Kind::kPooling ? "Pooling"
+                             : module.kind == SentenceModule::Kind::kDense ? "Dense"
+                                                                           : "Normalize";
+    const std::size_t index = modules.size();
+    paths.push_back(fmt::format("{}_{}", index, kind));
+    modules.push_back(entry(index, paths.back(), kind));
+    std::filesystem::create_directories(folder / paths.back());
+    if (module.kind == SentenceModule::Kind::kPooling)
+      write_json(folder / paths.back() / "config.json", pooling_json(module, width));
+    if (module.kind == SentenceModule::Kind::kDense)
+      write_json(folder / paths.back() / "config.json", dense_json(module));
+  }
+  write_json(folder / "modules.json", modules);
+  OrderedJson transformer = {{"do_lower_case", pipeline.do_lower_case}};
+  if (pipeline.max_seq_length > 0) transformer["max_seq_length"] = pipeline.max_seq_length;
+  write_json(folder / "sentence_bert_config.json", transformer);
+  OrderedJson config = {{"model_type", "SentenceTransformer"},
+                        {"prompts", OrderedJson(pipeline.prompts)},
+                        {"default_prompt_name", nullptr},
+                        {"similarity_fn_name", pipeline.similarity}};
+  if (!pipeline.default_prompt_name.empty()) config["default_prompt_name"] = pipeline.default_prompt_name;
+  if (pipeline.truncate_dim > 0) config["truncate_dim"] = pipeline.truncate_dim;
+  write_json(folder / "config_sentence_transformers.json", config);
+  return paths;
 }
 
 void set_pooling(SentencePipeline& pipeline, const std::vector<std::string>& modes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -39,6 +40,13 @@ enum class PipelineUse { kVectors, kScores };
 // does. Throws Errc::kUnsupported for an unknown module, naming it, and for modules that do not fit the use;
 // Errc::kFormat for bad files.
 SentencePipeline sentence_pipeline(const ModelFolder& folder, PipelineUse use = PipelineUse::kVectors);
+
+// Writes modules.json, sentence_bert_config.json, config_sentence_transformers.json and each module's
+// config.json into a folder whose root holds the encoder, in the form that every version of the library since
+// 2 reads. `width`: of the encoder's vectors. Returns the folders of the modules ("1_Pooling", "2_Dense"), in
+// their order; a dense module's weights are the caller's to write there. Throws Errc::kIo.
+std::vector<std::string> write_sentence_pipeline(const std::filesystem::path& folder,
+                                                 const SentencePipeline& pipeline, std::int64_t width);
 
 // Pools with these modes instead of the folder's own. Throws what check_pooling throws.
 void set_pooling(SentencePipeline& pipeline, const std::vector<std::string>& modes);

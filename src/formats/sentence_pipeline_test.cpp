@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "check/expect_error.h"
 #include "check/temporary_folder.h"
 
@@ -181,6 +182,65 @@ TEST(SentencePipeline, FieldsThatAreWrongAreNamedWithTheirFile) {
       .expect_refused(Errc::kFormat, "modules.json", "'type' is missing");
   f.write("modules.json", R"([{"path":"../up","type":"x.Transformer"}])")
       .expect_refused(Errc::kFormat, "../up", "inside the model's folder");
+}
+
+void expect_same(const SentencePipeline& got, const SentencePipeline& want) {
+  ASSERT_EQ(got.modules.size(), want.modules.size());
+  for (std::size_t i = 0; i < got.modules.size(); ++i) {
+    const SentenceModule &a = got.modules[i], &b = want.modules[i];
+    EXPECT_EQ(a.kind, b.kind) << i;
+    EXPECT_EQ(a.modes, b.modes) << i;
+    EXPECT_EQ(a.include_prompt, b.include_prompt) << i;
+    EXPECT_EQ(a.in_features, b.in_features) << i;
+    EXPECT_EQ(a.out_features, b.out_features) << i;
+    EXPECT_EQ(a.bias, b.bias) << i;
+    if (a.kind == Kind::kDense) {
+      EXPECT_EQ(a.activation, b.activation) << i;
+    }
+  }
+  EXPECT_EQ(got.max_seq_length, want.max_seq_length);
+  EXPECT_EQ(got.do_lower_case, want.do_lower_case);
+  EXPECT_EQ(got.prompts, want.prompts);
+  EXPECT_EQ(got.default_prompt_name, want.default_prompt_name);
+  EXPECT_EQ(got.similarity, want.similarity);
+  EXPECT_EQ(got.truncate_dim, want.truncate_dim);
+  EXPECT_EQ(got.transformer_path, "");
+}
+
+TEST(SentencePipeline, WhatIsWrittenIsReadAsTheSame) {
+  SentencePipeline pipeline;
+  pipeline.transformer_path = "0_Transformer";  // the root holds the encoder of what is written
+  pipeline.max_seq_length = 77;
+  pipeline.do_lower_case = true;
+  pipeline.prompts = {{"query", "q: \"a\"\n"}, {"document", ""}};
+  pipeline.default_prompt_name = "query";
+  pipeline.similarity = "dot";
+  pipeline.truncate_dim = 5;
+  for (const Modes& modes :
+       {Modes{"mean"}, Modes{"cls", "max", "mean_sqrt_len"}, Modes{"mean_sqrt_len", "cls"}})
+    for (const char* activation : {"Identity", "Tanh"}) {
+      pipeline.modules = {{.kind = Kind::kPooling, .path = "a", .modes = modes, .include_prompt = false},
+                          {.kind = Kind::kDense,
+                           .path = "b",
+                           .in_features = 8,
+                           .out_features = 5,
+                           .bias = false,
+                           .activation = activation},
+                          {.kind = Kind::kNormalize, .path = "c"}};
+      const Folder written;
+      EXPECT_EQ(write_sentence_pipeline(written.folder.path(), pipeline, 8),
+                (Modes{"1_Pooling", "2_Dense", "3_Normalize"}));
+      expect_same(written.read(), pipeline);
+    }
+}
+
+TEST(SentencePipeline, WhatWasNotGivenIsNotWritten) {
+  SentencePipeline pipeline;
+  pipeline.modules = {{.kind = Kind::kPooling, .modes = {"lasttoken"}}};
+  const Folder written;
+  write_sentence_pipeline(written.folder.path(), pipeline, 8);
+  expect_same(written.read(), pipeline);
+  EXPECT_EQ(read_json(written.folder / "sentence_bert_config.json").contains("max_seq_length"), false);
 }
 
 }  // namespace

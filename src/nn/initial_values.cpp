@@ -50,7 +50,22 @@ std::pair<double, double> normal_pair(std::uint64_t key, std::uint64_t pair) {
   }
 }
 
+std::uint64_t key_of(std::uint64_t seed, const std::string& name) {
+  const PhiloxBlock mixed = philox(seed, hash_of(name), 0x696E697469616C);  // "initial" in ASCII
+  return std::uint64_t{mixed[1]} << 32 | mixed[0];
+}
+
 }  // namespace
+
+Tensor initial_linear(const std::string& name, const Shape& shape, std::int64_t inputs, std::uint64_t seed) {
+  const std::uint64_t key = key_of(seed, name);
+  const float bound = 1 / std::sqrt(static_cast<float>(inputs));
+  Tensor out = Tensor::empty(shape);
+  for (std::int64_t i = 0; i < out.elements(); ++i)
+    out.mutable_data<float>()[i] =
+        bound * (2 * unit_float(philox(key, static_cast<std::uint64_t>(i), 0)[0]) - 1);
+  return out;
+}
 
 Tensor initial_value(const std::string& name, const Shape& shape, const InitialValues& values) {
   if (shape.dims() < 2) {
@@ -60,8 +75,7 @@ Tensor initial_value(const std::string& name, const Shape& shape, const InitialV
   const double deviation = values.deviation_of == nullptr
                                ? values.deviation
                                : values.deviation_of(name, values.deviation, values.layers);
-  const PhiloxBlock mixed = philox(values.seed, hash_of(name), 0x696E697469616C);  // "initial" in ASCII
-  const std::uint64_t key = std::uint64_t{mixed[1]} << 32 | mixed[0];
+  const std::uint64_t key = key_of(values.seed, name);
   Tensor out = Tensor::empty(shape);
   float* to = out.mutable_data<float>();
   const std::int64_t count = out.elements();

@@ -22,4 +22,8 @@ struct InitialValues {
 // parameter's name and its place alone, and has the same bits on every machine.
 Tensor initial_value(const std::string& name, const Shape& shape, const InitialValues& values);
 
+// Uniform in [-1 / sqrt(inputs), 1 / sqrt(inputs)): how PyTorch begins the weight and the bias of a Linear.
+// An element depends on the seed, the name and its place alone.
+Tensor initial_linear(const std::string& name, const Shape& shape, std::int64_t inputs, std::uint64_t seed);
+
 }  // namespace lyceum

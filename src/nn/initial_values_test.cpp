@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "check/gradcheck.h"
@@ -43,6 +44,22 @@ TEST(InitialValues, ThePaddingWordIsZero) {
   const Tensor words = initial_value("bert.embeddings.word_embeddings.weight", {5, 3}, {.padding_id = 2});
   for (std::int64_t r = 0; r < 5; ++r)
     for (std::int64_t c = 0; c < 3; ++c) EXPECT_EQ(words.row<float>(r)[c] == 0.0f, r == 2);
+}
+
+TEST(InitialValues, ALinearBeginsUniformlyInsideItsBound) {
+  const Tensor weight = initial_linear("w", {64, 16}, 16, 1);
+  double sum = 0, largest = 0;
+  for (const float v : weight.values<float>()) {
+    sum += static_cast<double>(v);
+    largest = std::max(largest, std::fabs(static_cast<double>(v)));
+  }
+  EXPECT_LE(largest, 0.25);
+  EXPECT_GT(largest, 0.24);  // of 1024 values: the chance of none beyond 0.24 is 0.96^1024
+  // The mean of 1024 uniform numbers of deviation 0.25 / sqrt 3 deviates by 0.0045: four of these.
+  EXPECT_NEAR(sum / 1024, 0, 0.018);
+  EXPECT_EQ(check::same_bits(weight, initial_linear("w", {64, 16}, 16, 1)), "");
+  EXPECT_NE(check::same_bits(weight, initial_linear("w", {64, 16}, 16, 2)), "");
+  EXPECT_NE(check::same_bits(weight, initial_linear("v", {64, 16}, 16, 1)), "");
 }
 
 }  // namespace

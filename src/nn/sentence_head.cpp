@@ -33,6 +33,13 @@ Activation activation_of(const std::string& module, const std::string& path) {
 }  // namespace
 
 SentenceHead::SentenceHead(const ModelFolder& folder, const SentencePipeline& pipeline, std::int64_t width)
+    : SentenceHead(pipeline, width,
+                   [&folder](const SentenceModule& module, const std::string& name, const Shape& shape) {
+                     return Checkpoint::open(folder, module.path).take(name, shape);
+                   }) {}
+
+SentenceHead::SentenceHead(const SentencePipeline& pipeline, std::int64_t width,
+                           const TakeTensor& take_tensor)
     : width_(width) {
   for (const SentenceModule& module : pipeline.modules) {
     Step step{.kind = module.kind, .include_prompt = module.include_prompt};
@@ -43,10 +50,9 @@ SentenceHead::SentenceHead(const ModelFolder& folder, const SentencePipeline& pi
       if (module.in_features != width_)
         fail(Errc::kData, "{}/config.json: 'in_features': found {}, expected the {} of the module before",
              module.path, module.in_features, width_);
-      const Checkpoint checkpoint = Checkpoint::open(folder, module.path);
       const auto take = [&](const char* name, const Shape& shape) {
         parameters_.push_back(
-            std::make_shared<Weight>(module.path + "/" + name, checkpoint.take(name, shape)));
+            std::make_shared<Weight>(module.path + "/" + name, take_tensor(module, name, shape)));
         return parameters_.back();
       };
       const WeightPtr weight = take("linear.weight", {module.out_features, module.in_features});

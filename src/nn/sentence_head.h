@@ -1,6 +1,8 @@
 // What stands behind the encoder of a sentence-transformers model: pooling, dense layers, normalisation.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "formats/sentence_pipeline.h"
@@ -14,6 +16,11 @@ class SentenceHead {
   // `width` of the encoder. Reads the weights of dense modules. Throws Errc::kData when widths do not follow
   // one another.
   SentenceHead(const ModelFolder& folder, const SentencePipeline& pipeline, std::int64_t width);
+  // The same with the weights of dense modules as `take` gives them: "linear.weight" [out, in] and
+  // "linear.bias" [out].
+  using TakeTensor =
+      std::function<Tensor(const SentenceModule& module, const std::string& name, const Shape& shape)>;
+  SentenceHead(const SentencePipeline& pipeline, std::int64_t width, const TakeTensor& take);
 
   // hidden [T, C] -> [B, width()]. prompt_tokens: how many tokens at the front of each sequence belong to the
   // prompt (pooling leaves them out when its configuration says so); empty: none.
@@ -22,7 +29,8 @@ class SentenceHead {
 
   std::int64_t width() const noexcept { return width_; }
   bool is_normalized() const noexcept;
-  const std::vector<WeightPtr>& parameters() const noexcept { return parameters_; }  // of the dense modules
+  // Of the dense modules, called PATH/linear.weight and PATH/linear.bias.
+  const std::vector<WeightPtr>& parameters() const noexcept { return parameters_; }
 
  private:
   struct Step {

@@ -34,7 +34,8 @@ void Gradients::add(Variable variable, Tensor gradient) {
   if (sum.shape() != gradient.shape())
     fail(Errc::kInternal, "gradient: found {} after {} for one variable", gradient.shape().text(),
          sum.shape().text());
-  // What others hold too (the first contribution may be another variable's as well: a residual) is never written to.
+  // What others hold too (the first contribution may be another variable's as well: a residual) is never
+  // written to.
   const bool is_own = sum.storage().use_count() == 1;
   Tensor total = is_own ? std::move(sum) : Tensor::empty(sum.shape());
   const float* before = is_own ? total.data<float>() : sum.data<float>();
@@ -44,7 +45,8 @@ void Gradients::add(Variable variable, Tensor gradient) {
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t r = begin; r < end; ++r) {
                    const float* b = gradient.row<float>(r);
-                   for (std::int64_t c = r * cols; c < (r + 1) * cols; ++c) out[c] = before[c] + b[c - r * cols];
+                   for (std::int64_t c = r * cols; c < (r + 1) * cols; ++c)
+                     out[c] = before[c] + b[c - r * cols];
                  }
                });
   sum = std::move(total);

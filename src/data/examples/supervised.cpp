@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/unicode/unicode.h"
 #include "text/windows.h"
 
 namespace lyceum {
@@ -37,6 +38,9 @@ void expect_names(const std::shared_ptr<const LabelNames>& names, const std::str
 void check(const LabelOptions& label) {
   if (label.kind == LabelKind::kClass || label.kind == LabelKind::kLabels)
     expect_names(label.names, label.field);
+  if (!label.range.empty() && (label.range.size() != 2 || !(label.range[0] < label.range[1])))
+    fail(Errc::kUsage, "examples: found a range of {} numbers for '{}', expected the lowest and the highest",
+         label.range.size(), label.field);
 }
 
 bool is_number_list(const RecordValue* value) {
@@ -52,6 +56,16 @@ void add_flags(Example& to, const RecordFields& record, const LabelOptions& labe
     record.wrong(label.field,
                  fmt::format("names, or a number from 0 to 1 for each of the {} labels", to.numbers.size()));
   to.numbers.assign(flags.begin(), flags.end());
+}
+
+void map_range(std::vector<float>& numbers, const RecordFields& record, const LabelOptions& label) {
+  const double low = label.range[0], high = label.range[1];
+  for (float& number : numbers) {
+    const auto given = static_cast<double>(number);
+    if (!(given >= low && given <= high))
+      record.wrong(label.field, fmt::format("a number from {} to {}", low, high));
+    number = static_cast<float>((given - low) / (high - low));
+  }
 }
 
 void add_label(Example& to, const RecordFields& record, const LabelOptions& label) {
@@ -72,6 +86,7 @@ void add_label(Example& to, const RecordFields& record, const LabelOptions& labe
                                               ? record.numbers(label.field)
                                               : std::vector<double>{record.number(label.field)};
       to.numbers.assign(numbers.begin(), numbers.end());
+      if (!label.range.empty()) map_range(to.numbers, record, label);
   }
 }
 
@@ -248,7 +263,8 @@ MakeExamples comparison_examples(std::shared_ptr<const Tokenizer> tokenizer, Com
     Example& example = out.emplace_back();
     const auto add = [&](const std::string& field) {
       for (const std::string& text : one_or_more(record, field)) {
-        add_sequence(example, tokenizer->encode(text, encode_options(o.text)));
+        add_sequence(example,
+                     tokenizer->encode(o.lower_case ? unicode::lower(text) : text, encode_options(o.text)));
         example.texts.push_back(text_hash(text));
       }
     };

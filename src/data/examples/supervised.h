@@ -33,6 +33,9 @@ struct LabelOptions {
   LabelKind kind = LabelKind::kClass;
   std::string field = "label";
   std::shared_ptr<const LabelNames> names;  // kClass and kLabels
+  // kNumber: what is 0 and what is 1 among the examples' numbers; a record's may not lie outside. Empty: they
+  // are as they stand.
+  std::vector<double> range;
 };
 
 // A text or a pair of texts with a label.
@@ -82,6 +85,7 @@ struct ComparisonOptions {
   std::vector<std::string> fields{"anchor", "positive"}, optional_fields;
   LabelOptions label{.kind = LabelKind::kNone};
   TextOptions text;
+  bool lower_case = false;  // texts, before they are tokenised
 };
 MakeExamples comparison_examples(std::shared_ptr<const Tokenizer> tokenizer, ComparisonOptions options);
 

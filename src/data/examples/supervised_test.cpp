@@ -202,6 +202,23 @@ TEST_F(Supervised, TextsToCompareAreSequencesOfOneExample) {
   EXPECT_EQ(scored[0].numbers, std::vector<float>{0.5});
 }
 
+TEST_F(Supervised, ScoresAreMappedFromTheirRangeAndTextsMadeLowerCase) {
+  const ComparisonOptions options{.fields = {"a", "b"},
+                                  .label = {.kind = LabelKind::kNumber, .field = "score", .range = {1, 5}},
+                                  .lower_case = true};
+  const auto found =
+      examples("{\"a\":\"W1\",\"b\":\"w2\",\"score\":4}\n", comparison_examples(tokenizer_, options));
+  EXPECT_EQ(found[0].numbers, std::vector<float>{0.75});
+  EXPECT_EQ(found[0].ids, w({kC, 1, kS, kC, 2, kS}));
+  expect_error(Errc::kData, "a.jsonl: line 1: field 'score': found 0.5, expected a number from 1 to 5", [&] {
+    examples("{\"a\":\"w1\",\"b\":\"w2\",\"score\":0.5}\n", comparison_examples(tokenizer_, options));
+  });
+  ComparisonOptions wrong = options;
+  wrong.label.range = {5, 1};
+  expect_error(Errc::kUsage, "expected the lowest and the highest",
+               [&] { comparison_examples(tokenizer_, wrong); });
+}
+
 TEST_F(Supervised, RecordsWithTokensAreTakenAsTheyAreAndChecked) {
   const auto make = ready_examples(tokenizer_->size());
   const auto found = examples(

@@ -44,8 +44,9 @@ void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std
                     static_cast<std::size_t>(end - begin) * sizeof(float));
       return;
     }
-    return pack_elements([&](std::int64_t k, std::int64_t n) { return data[k * s.k_stride + n * s.n_stride]; }, false,
-                         begin, end, k_size, width, at, panel);
+    return pack_elements(
+        [&](std::int64_t k, std::int64_t n) { return data[k * s.k_stride + n * s.n_stride]; }, false, begin,
+        end, k_size, width, at, panel);
   }
   pack_elements(
       [&](std::int64_t k, std::int64_t n) {

@@ -34,13 +34,14 @@ void pack_bytes(const PackSource& s, std::int64_t column, std::int64_t k, float*
   scale = s.scales[column];
 }
 
-// Columns [begin, end) of a source as bf16 into a group, starting at its column `at`: pairs of k side by side.
-// Strips of k, so that neither side is walked across its lines.
+// Columns [begin, end) of a source as bf16 into a group, starting at its column `at`: pairs of k side by
+// side. Strips of k, so that neither side is walked across its lines.
 void pack_halves(const PackSource& s, std::int64_t begin, std::int64_t end, std::int64_t k, std::int64_t at,
                  std::byte* group) {
   constexpr std::int64_t kStrip = 32;
   const auto* data = static_cast<const std::byte*>(s.data);
-  const bool is_plain = s.type == PackType::kF32 && reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
+  const bool is_plain =
+      s.type == PackType::kF32 && reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
   const auto* floats = reinterpret_cast<const float*>(data);
   const auto half_of = [&](std::int64_t i, std::int64_t n) -> std::uint16_t {
     const std::int64_t index = i * s.k_stride + n * s.n_stride;
@@ -165,7 +166,8 @@ void pack(std::span<const PackSource> sources, std::int64_t k, Narrow format, Na
                    std::memset(group, 0, static_cast<std::size_t>(16 * to.column_bytes_));
                    std::int64_t first = 0;  // of the source
                    for (const PackSource& s : sources) {
-                     const std::int64_t low = std::max(g * 16, first), high = std::min(g * 16 + 16, first + s.n);
+                     const std::int64_t low = std::max(g * 16, first),
+                                        high = std::min(g * 16 + 16, first + s.n);
                      if (format == Narrow::kBF16 && low < high)
                        pack_halves(s, low - first, high - first, k, low - g * 16, group);
                      for (std::int64_t c = low; format == Narrow::kInt8 && c < high; ++c) {

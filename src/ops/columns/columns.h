@@ -13,8 +13,8 @@ namespace lyceum {
 // x[.., begin:end], a view. Gradient: zeros elsewhere.
 Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end);
 
-// All of x in parts of one width, as views: the gradient is put together once. Throws Errc::kInternal where the
-// columns are no multiple of `parts`.
+// All of x in parts of one width, as views: the gradient is put together once. Throws Errc::kInternal where
+// the columns are no multiple of `parts`.
 std::vector<Tensor> split_columns(const Tensor& x, std::int64_t parts);
 
 // [x_1 | x_2 | ...] for at least one matrix, all with the same rows. Throws Errc::kData when rows differ.

@@ -31,17 +31,6 @@ const Service* service_of(const Model& model) {
 
 }  // namespace
 
-std::int64_t model_max_length(const ModelFolder& folder) {
-  const auto file = folder.file("tokenizer_config.json");
-  if (!file) return 0;
-  const Json json = read_json(*file);
-  const JsonFields f(json, file->string());
-  const Json* value = f.find("model_max_length");
-  return value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < (1u << 24)
-             ? value->get<std::int64_t>()
-             : 0;
-}
-
 std::int64_t smallest_limit(std::initializer_list<std::int64_t> limits, const Tokenizer& tokenizer,
                             const ModelFolder& folder) {
   std::int64_t least = 0;

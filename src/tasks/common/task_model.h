@@ -14,10 +14,6 @@
 
 namespace lyceum {
 
-// tokenizer_config.json's model_max_length, when it is a number that means something (the library writes 1e30
-// for "no limit"); else 0.
-std::int64_t model_max_length(const ModelFolder& folder);
-
 // The smallest of the limits that are above 0. Throws Errc::kData when it leaves no room for the special
 // tokens of one text.
 std::int64_t smallest_limit(std::initializer_list<std::int64_t> limits, const Tokenizer& tokenizer,

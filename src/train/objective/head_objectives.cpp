@@ -4,13 +4,14 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/correlation.h"
 #include "base/error.h"
+#include "ops/activation/activation.h"
 #include "ops/columns/columns.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/rows/rows.h"
 #include "tensor/tape.h"
 #include "train/objective/objective.h"
+#include "train/objective/terms.h"
 
 namespace lyceum {
 namespace {
@@ -18,30 +19,8 @@ namespace {
 // Rows of scores over a vocabulary that are in memory at a time.
 constexpr std::int64_t kWordRows = 512;
 
-Pass pass_of(const LearnOptions& options) {
-  return {.dropout_seed = options.dropout_seed, .recompute_layers = options.recompute_layers};
-}
-
-float share(double part, double total) { return static_cast<float>(part / total); }
-
-double value_of(const Tensor& scalar) { return static_cast<double>(scalar.data<float>()[0]); }
-
-std::int64_t best_of(std::span<const float> row) {
-  return std::max_element(row.begin(), row.end()) - row.begin();
-}
-std::span<const float> row_of(const Tensor& t, std::int64_t r) {
-  return {t.row<float>(r), static_cast<std::size_t>(t.cols())};
-}
-
 bool is_last_of(std::span<const Example> examples, std::span<const Example> part) {
   return &part.back() == &examples.back();
-}
-
-void add_term(Judgement& into, std::size_t term, double loss, double count) {
-  into.losses.resize(std::max(into.losses.size(), term + 1));
-  into.counts.resize(into.losses.size());
-  into.losses[term] += loss;
-  into.counts[term] += count;
 }
 
 // Where the labels of tokens stand, and what they say.
@@ -242,7 +221,6 @@ class SequenceObjective final : public HeadObjective {
   std::vector<double> counts(std::span<const Example> examples) const override {
     return {static_cast<double>(examples.size())};
   }
-  ValidReport report(const Judgement& judgement) const override;
 
  private:
   static std::vector<std::int64_t> classes(std::span<const Example> examples) {
@@ -254,12 +232,17 @@ class SequenceObjective final : public HeadObjective {
     }
     return out;
   }
-  static Tensor targets(const Tensor& scores, std::span<const Example> examples) {
+  Tensor targets(const Tensor& scores, std::span<const Example> examples) const {
     Tensor out = Tensor::empty(scores.shape());
     for (std::size_t i = 0; i < examples.size(); ++i) {
       if (static_cast<std::int64_t>(examples[i].numbers.size()) != scores.cols())
         fail(Errc::kData, "{}: found {} numbers, expected {} as the model has outputs", examples[i].where,
              examples[i].numbers.size(), scores.cols());
+      for (const float number : examples[i].numbers)
+        if (task_ == SequenceTask::kProbability && !(number >= 0 && number <= 1))
+          fail(Errc::kData,
+               "{}: found the target {}, expected 0 to 1. Fix: objective.score_range = [lowest, highest]",
+               examples[i].where, number);
       std::copy(examples[i].numbers.begin(), examples[i].numbers.end(),
                 out.mutable_row<float>(static_cast<std::int64_t>(i)));
     }
@@ -280,15 +263,17 @@ class SequenceObjective final : public HeadObjective {
 
   void compare(const Tensor& scores, std::span<const Example> examples, const SequenceLayout&,
                Judgement& into) const override {
+    const Tensor values =
+        task_ == SequenceTask::kProbability ? activation(scores, Activation::kSigmoid) : scores;
     for (std::size_t i = 0; i < examples.size(); ++i) {
-      const std::span<const float> row = row_of(scores, static_cast<std::int64_t>(i));
+      const std::span<const float> row = row_of(values, static_cast<std::int64_t>(i));
       if (task_ == SequenceTask::kClass) {
         into.hits += best_of(row) == examples[i].labels[0] ? 1 : 0;
         into.guesses += 1;
       }
       for (std::size_t c = 0; task_ != SequenceTask::kClass && c < row.size(); ++c) {
         const float wanted = examples[i].numbers[c];
-        if (task_ == SequenceTask::kNumber) {
+        if (task_ != SequenceTask::kLabels) {
           into.predicted.push_back(static_cast<double>(row[c]));
           into.expected.push_back(static_cast<double>(wanted));
         } else {
@@ -302,15 +287,6 @@ class SequenceObjective final : public HeadObjective {
   SequenceTask task_;
   float label_smoothing_;
 };
-
-ValidReport SequenceObjective::report(const Judgement& judgement) const {
-  ValidReport out = Objective::report(judgement);
-  if (task_ == SequenceTask::kNumber && judgement.predicted.size() > 1) {
-    out.others.push_back({"valid_pearson", pearson(judgement.predicted, judgement.expected)});
-    out.others.push_back({"valid_spearman", spearman(judgement.predicted, judgement.expected)});
-  }
-  return out;
-}
 
 class TokensObjective final : public HeadObjective {
  public:

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/correlation.h"
 #include "base/error.h"
 #include "base/random.h"
 
@@ -95,6 +96,10 @@ ValidReport Objective::report(const Judgement& judgement) const {
   for (std::size_t i = 0; i < judgement.losses.size(); ++i)
     if (judgement.counts[i] > 0) report.loss_nats += judgement.losses[i] / judgement.counts[i];
   if (judgement.guesses > 0) report.others.push_back({"valid_accuracy", judgement.hits / judgement.guesses});
+  if (judgement.predicted.size() > 1) {
+    report.others.push_back({"valid_pearson", pearson(judgement.predicted, judgement.expected)});
+    report.others.push_back({"valid_spearman", spearman(judgement.predicted, judgement.expected)});
+  }
   return report;
 }
 

@@ -86,7 +86,12 @@ void walk_back(Tape& tape, std::vector<std::pair<Tensor, Tensor>> outputs_and_co
 // Every word that has a label is told from the others: masked language modelling, and with next_sentence
 // BERT's second task; causal language modelling with a causal model, whose labels are the next tokens.
 std::unique_ptr<Objective> words_objective(bool next_sentence, float label_smoothing);
-enum class SequenceTask { kClass, kLabels, kNumber };
+enum class SequenceTask {
+  kClass,
+  kLabels,
+  kNumber,       // by squared error
+  kProbability,  // a number from 0 to 1, by the logistic loss of its logit (R cross-encoders of one label)
+};
 std::unique_ptr<Objective> sequence_objective(SequenceTask task, float label_smoothing);
 // A class for each token.
 std::unique_ptr<Objective> tokens_objective(float label_smoothing);

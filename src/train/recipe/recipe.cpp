@@ -1,6 +1,7 @@
 #include "train/recipe/recipe.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +9,7 @@
 #include <regex>
 
 #include "base/error.h"
+#include "formats/sentence_pipeline.h"
 #include "train/recipe/settings.h"
 
 namespace lyceum {
@@ -17,7 +19,40 @@ constexpr std::int64_t kMany = std::int64_t{1} << 40;
 constexpr double kLarge = 1e38;
 
 const std::vector<std::string> kObjectives = {"causal_lm",  "masked_lm", "classification", "multi_label",
-                                              "regression", "tagging",   "answering",      "multiple_choice"};
+                                              "regression", "tagging",   "answering",      "multiple_choice",
+                                              "pairs",      "triplets"};
+
+// What a loss over vectors of sentences asks of the data, and may be told.
+struct SentenceLossRules {
+  const char* name;
+  SentenceLoss loss;
+  bool pairs, triplets;            // the kinds it goes with
+  std::vector<std::string> texts;  // fields by default, where the kind is triplets
+  std::size_t least_texts, most_texts;
+  const char* label;  // the field by default; empty: it needs none
+};
+constexpr std::size_t kAnyTexts = 64;
+const std::vector<SentenceLossRules>& sentence_losses() {
+  using enum SentenceLoss;
+  static const std::vector<std::string> pair = {"sentence1", "sentence2"},
+                                        triplet = {"anchor", "positive", "negative"};
+  static const std::vector<SentenceLossRules> rules = {
+      {"softmax", kSoftmax, true, false, pair, 2, 2, "label"},
+      {"cosine", kCosine, true, false, pair, 2, 2, "score"},
+      {"cosent", kCosent, true, false, pair, 2, 2, "score"},
+      {"contrastive", kContrastive, true, false, pair, 2, 2, "label"},
+      {"online_contrastive", kOnlineContrastive, true, false, pair, 2, 2, "label"},
+      {"multiple_negatives", kMultipleNegatives, true, true, triplet, 2, kAnyTexts, ""},
+      {"triplet", kTriplet, false, true, triplet, 3, 3, ""},
+      {"margin_mse", kMarginMse, false, true, triplet, 3, kAnyTexts, "score"},
+      {"mse", kMse, true, false, pair, 1, kAnyTexts, "label"},
+      {"batch_hard_triplet", kBatchHardTriplet, false, true, {"text"}, 1, 1, "label"}};
+  return rules;
+}
+const SentenceLossRules& rules_of(SentenceLoss loss) {
+  return *std::find_if(sentence_losses().begin(), sentence_losses().end(),
+                       [&](const SentenceLossRules& rules) { return rules.loss == loss; });
+}
 
 ModelRecipe read_model(Settings& s) {
   ModelRecipe m;
@@ -45,8 +80,47 @@ ModelRecipe read_model(Settings& s) {
   return m;
 }
 
-void read_fields(Settings& s, ObjectiveKind kind, DataRecipe& d) {
+void read_sentence_model(Settings& s, ModelRecipe& m) {
+  m.pooling = s.texts("model.pooling");
+  try {
+    check_pooling(m.pooling, "'model.pooling'");
+  } catch (const Error& error) {
+    s.conflict("model.pooling", error.what());
+  }
+  if (s.has("model.normalize")) m.normalize = s.boolean("model.normalize", false);
+  m.dense = s.integer("model.dense", 0, 0, 1 << 20);
+  if (m.dense > 0)
+    m.dense_activation =
+        s.choice("model.dense_activation", "Tanh",
+                 std::array<std::string, 6>{"Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid"});
+  m.max_tokens = s.integer("model.max_tokens", 0, 0, 1 << 20);
+}
+
+void read_sentence_fields(Settings& s, const ObjectiveRecipe& objective, DataRecipe& d) {
+  const SentenceLossRules& rules = rules_of(objective.sentence.loss);
+  std::vector<std::string> texts = rules.texts;
+  if (objective.kind == ObjectiveKind::kPairs && texts.size() > 2) texts.resize(2);
+  d.texts = s.texts("data.texts", texts);
+  const std::size_t most = objective.kind == ObjectiveKind::kPairs && rules.triplets ? 2 : rules.most_texts,
+                    least = objective.kind == ObjectiveKind::kTriplets && rules.pairs ? 3 : rules.least_texts;
+  if (d.texts.size() < least || d.texts.size() > most)
+    s.conflict("data.texts", fmt::format("found {} fields, expected {}{} for objective.loss = \"{}\"",
+                                         d.texts.size(), least, most > least ? " or more" : "", rules.name));
+  if (*rules.label != '\0') d.label = s.text("data.label", rules.label);
+  if (has_classes(objective.kind, rules.loss)) d.labels = s.texts("data.labels");
+}
+
+void read_score_range(Settings& s, DataRecipe& d) {
+  if (!s.has("objective.score_range")) return;
+  d.score_range = s.numbers("objective.score_range", {}, 2);
+  if (!(d.score_range[0] < d.score_range[1]))
+    s.wrong("objective.score_range", "the lowest and the highest score");
+}
+
+void read_fields(Settings& s, const ObjectiveRecipe& objective, DataRecipe& d) {
   using enum ObjectiveKind;
+  const ObjectiveKind kind = objective.kind;
+  if (has_sentence_vectors(kind)) return read_sentence_fields(s, objective, d);
   const auto field = [&](const char* name, std::string& into) {
     into = s.text(std::string("data.") + name, into);
   };
@@ -57,7 +131,7 @@ void read_fields(Settings& s, ObjectiveKind kind, DataRecipe& d) {
     field("second_text", d.second_text);
   if (kind == kClassification || kind == kMultiLabel || kind == kRegression || kind == kMultipleChoice)
     field("label", d.label);
-  if (kind == kClassification || kind == kMultiLabel || kind == kTagging) d.labels = s.texts("data.labels");
+  if (has_classes(kind, objective.sentence.loss)) d.labels = s.texts("data.labels");
   if (kind == kTagging) {
     field("words", d.words);
     field("tags", d.tags);
@@ -74,7 +148,8 @@ void read_fields(Settings& s, ObjectiveKind kind, DataRecipe& d) {
   }
 }
 
-DataRecipe read_data(Settings& s, ObjectiveKind kind) {
+DataRecipe read_data(Settings& s, const ObjectiveRecipe& objective) {
+  const ObjectiveKind kind = objective.kind;
   DataRecipe d;
   d.train = s.texts("data.train");
   if (d.train.empty()) s.wrong("data.train", "the files to learn from, as [\"books/*.txt.zst\"]");
@@ -87,8 +162,56 @@ DataRecipe read_data(Settings& s, ObjectiveKind kind) {
   d.skip_bad_records = s.boolean("data.skip_bad_records", d.skip_bad_records);
   d.workers = static_cast<int>(s.integer("data.workers", d.workers, 0, 64));
   if (kind != ObjectiveKind::kCausalLm) d.max_tokens = s.integer("data.max_tokens", 0, 0, 1 << 20);
-  read_fields(s, kind, d);
+  read_fields(s, objective, d);
+  using enum SentenceLoss;
+  const SentenceLoss loss = objective.sentence.loss;
+  if (kind == ObjectiveKind::kRegression ||
+      (kind == ObjectiveKind::kPairs && (loss == kCosine || loss == kCosent)))
+    read_score_range(s, d);
   return d;
+}
+
+SentenceObjectiveOptions read_sentence_objective(Settings& s, ObjectiveKind kind) {
+  using enum SentenceLoss;
+  SentenceObjectiveOptions o;
+  std::vector<std::string> names;
+  for (const SentenceLossRules& rules : sentence_losses())
+    if (kind == ObjectiveKind::kPairs ? rules.pairs : rules.triplets) names.emplace_back(rules.name);
+  if (!s.has("objective.loss")) s.wrong("objective.loss", fmt::format("one of {}", fmt::join(names, ", ")));
+  const std::string name = s.choice("objective.loss", "", names);
+  o.loss =
+      std::find_if(sentence_losses().begin(), sentence_losses().end(), [&](const SentenceLossRules& rules) {
+        return rules.name == name;
+      })->loss;
+  const bool is_triplet = o.loss == kTriplet || o.loss == kBatchHardTriplet;
+  if (is_triplet || o.loss == kContrastive || o.loss == kOnlineContrastive) {
+    std::vector<std::string> distances = {"cosine", "euclidean", "manhattan"};
+    if (o.loss == kBatchHardTriplet) distances.pop_back();
+    const std::string distance =
+        s.choice("objective.distance", is_triplet ? "euclidean" : "cosine", distances);
+    o.distance = static_cast<SentenceDistance>(std::find(distances.begin(), distances.end(), distance) -
+                                               distances.begin());
+    o.margin = s.number("objective.margin", is_triplet ? 5 : 0.5, 0, kLarge);
+  }
+  if (o.loss == kCosent || o.loss == kMultipleNegatives)
+    o.scale = s.number("objective.scale", o.scale, 1e-6, kLarge);
+  if (o.loss == kMultipleNegatives || o.loss == kMarginMse)
+    o.dot = s.choice("objective.similarity", o.loss == kMarginMse ? "dot" : "cosine",
+                     std::array<std::string, 2>{"cosine", "dot"}) == "dot";
+  if (o.loss == kMultipleNegatives) o.symmetric = s.boolean("objective.symmetric", false);
+  if (o.loss == kSoftmax) {
+    o.use_vectors = s.boolean("objective.vectors", true);
+    o.use_difference = s.boolean("objective.difference", true);
+    o.use_product = s.boolean("objective.product", false);
+    if (!o.use_vectors && !o.use_difference && !o.use_product)
+      s.conflict("objective.product", "expected one of vectors, difference and product for the classifier");
+    return o;  // its classifier has one width
+  }
+  o.matryoshka = s.integers("objective.matryoshka", 1, 1 << 20);
+  if (!o.matryoshka.empty())
+    o.matryoshka_weights = s.numbers("objective.matryoshka_weights",
+                                     std::vector<double>(o.matryoshka.size(), 1.0), o.matryoshka.size());
+  return o;
 }
 
 ObjectiveRecipe read_objective(Settings& s) {
@@ -100,6 +223,9 @@ ObjectiveRecipe read_objective(Settings& s) {
     o.cross_document = s.boolean("objective.cross_document", o.cross_document);
     o.between = s.text("objective.between", "");
   }
+  if (has_sentence_vectors(o.kind)) o.sentence = read_sentence_objective(s, o.kind);
+  if (o.kind == ObjectiveKind::kRegression)
+    o.is_logistic = s.choice("objective.loss", "mse", std::array<std::string, 2>{"mse", "bce"}) == "bce";
   if (o.kind != ObjectiveKind::kMaskedLm) return o;
   o.blocks = s.choice("objective.blocks", "full_sentences",
                       std::array<std::string, 4>{"full_sentences", "doc_sentences", "pairs", "records"});
@@ -180,7 +306,36 @@ ScheduleSpec read_schedule(Settings& s, double& warmup_ratio) {
   return spec;
 }
 
-TrainRecipe read_train(Settings& s, ObjectiveKind kind) {
+// What a validation reports besides its loss.
+std::vector<std::string> measures_of(const ObjectiveRecipe& objective) {
+  using enum SentenceLoss;
+  const bool is_scored = objective.kind == ObjectiveKind::kRegression;
+  if (!has_sentence_vectors(objective.kind))
+    return is_scored ? std::vector<std::string>{"spearman", "pearson"} : std::vector<std::string>{"accuracy"};
+  switch (objective.sentence.loss) {
+    case kMse:
+    case kBatchHardTriplet:
+      return {};
+    case kCosine:
+    case kCosent:
+    case kContrastive:
+    case kOnlineContrastive:
+      return {"spearman", "pearson"};
+    default:
+      return {"accuracy"};
+  }
+}
+
+void read_batches_of_pairs(Settings& s, SentenceLoss loss, TrainRecipe& t) {
+  t.no_duplicates =
+      s.boolean("train.no_duplicates", loss == SentenceLoss::kMultipleNegatives && t.batch_tokens == 0);
+  if (t.no_duplicates && (t.batch_tokens > 0 || t.group_by_length))
+    s.conflict("train.no_duplicates",
+               "goes with 'train.batch_sequences', and not with 'train.group_by_length'");
+}
+
+TrainRecipe read_train(Settings& s, const ObjectiveRecipe& objective) {
+  const ObjectiveKind kind = objective.kind;
   TrainRecipe t;
   t.steps = s.integer("train.steps", 0, 0, kMany);
   t.epochs = s.integer("train.epochs", 0, 0, kMany);
@@ -195,8 +350,10 @@ TrainRecipe read_train(Settings& s, ObjectiveKind kind) {
   t.part_tokens = s.integer("train.part_tokens", t.part_tokens, 0, kMany);
   if (kind == ObjectiveKind::kCausalLm || kind == ObjectiveKind::kMaskedLm)
     t.context_tokens = s.integer("train.context_tokens", t.context_tokens, 1, 1 << 20);
-  t.group_by_length = s.boolean("train.group_by_length",
-                                kind != ObjectiveKind::kCausalLm && kind != ObjectiveKind::kMaskedLm);
+  t.group_by_length =
+      s.boolean("train.group_by_length", kind != ObjectiveKind::kCausalLm &&
+                                             kind != ObjectiveKind::kMaskedLm && !has_sentence_vectors(kind));
+  if (has_sentence_vectors(kind)) read_batches_of_pairs(s, objective.sentence.loss, t);
   t.optimizer = read_optimizer(s);
   t.learning_rate = s.number("train.learning_rate", 3e-4, 0, kLarge);
   t.weight_decay = s.number("train.weight_decay", t.weight_decay, 0, kLarge);
@@ -205,7 +362,8 @@ TrainRecipe read_train(Settings& s, ObjectiveKind kind) {
   t.clip_norm = s.number("train.clip_norm", t.clip_norm, 0, kLarge);
   t.ema = s.number("train.ema", t.ema, 0, 0.999999999);
   if (kind != ObjectiveKind::kMultiLabel && kind != ObjectiveKind::kRegression &&
-      kind != ObjectiveKind::kAnswering && kind != ObjectiveKind::kMultipleChoice)
+      kind != ObjectiveKind::kAnswering && kind != ObjectiveKind::kMultipleChoice &&
+      !has_sentence_vectors(kind))
     t.label_smoothing = s.number("train.label_smoothing", t.label_smoothing, 0, 1);
   t.schedule = read_schedule(s, t.warmup_ratio);
   t.seed =
@@ -215,6 +373,9 @@ TrainRecipe read_train(Settings& s, ObjectiveKind kind) {
   t.valid_every = s.integer("train.valid_every", t.valid_every, 0, kMany);
   t.patience = s.integer("train.patience", t.patience, 0, kMany);
   t.valid_batches = s.integer("train.valid_batches", t.valid_batches, 0, kMany);
+  std::vector<std::string> measures = measures_of(objective);
+  measures.insert(measures.begin(), "loss");
+  t.best_by = s.choice("train.best_by", t.best_by, measures);
   t.on_bad_loss = s.choice("train.on_bad_loss", t.on_bad_loss, std::array<std::string, 2>{"stop", "skip"});
   return t;
 }
@@ -232,8 +393,9 @@ Recipe read(Settings& s) {
   Recipe r;
   r.model = read_model(s);
   r.objective = read_objective(s);
-  r.data = read_data(s, r.objective.kind);
-  r.train = read_train(s, r.objective.kind);
+  if (has_sentence_vectors(r.objective.kind)) read_sentence_model(s, r.model);
+  r.data = read_data(s, r.objective);
+  r.train = read_train(s, r.objective);
   r.output = read_output(s, r.train.patience > 0);
   if (r.train.valid_every > 0 && r.data.valid.empty())
     s.wrong("data.valid", "the files for 'train.valid_every'");
@@ -246,6 +408,17 @@ Recipe read(Settings& s) {
 }
 
 }  // namespace
+
+bool has_sentence_vectors(ObjectiveKind kind) {
+  return kind == ObjectiveKind::kPairs || kind == ObjectiveKind::kTriplets;
+}
+
+bool has_classes(ObjectiveKind kind, SentenceLoss loss) {
+  if (has_sentence_vectors(kind))
+    return loss == SentenceLoss::kSoftmax || loss == SentenceLoss::kBatchHardTriplet;
+  return kind == ObjectiveKind::kClassification || kind == ObjectiveKind::kMultiLabel ||
+         kind == ObjectiveKind::kTagging;
+}
 
 Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> arguments) {
   Settings settings(path, arguments);

@@ -13,6 +13,7 @@
 #include "data/batches/batches.h"
 #include "data/examples/masking.h"
 #include "data/records/record_files.h"
+#include "train/objective/sentence_objective.h"
 #include "train/optimizer/optimizer.h"
 #include "train/schedule/schedule.h"
 
@@ -27,7 +28,13 @@ enum class ObjectiveKind {
   kTagging,         // a class of each word
   kAnswering,       // a span of a context
   kMultipleChoice,  // one of several texts
+  kPairs,           // vectors of two texts: how near they shall be
+  kTriplets,        // vectors of an anchor, its positive and negatives
 };
+
+bool has_sentence_vectors(ObjectiveKind kind);  // pairs and triplets
+// Whether label and its names are a class of each example.
+bool has_classes(ObjectiveKind kind, SentenceLoss loss);
 
 struct ModelRecipe {
   std::string from;           // a MODEL to go on from; empty: a new one of this family
@@ -37,6 +44,12 @@ struct ModelRecipe {
   std::string tokenizer;
   std::optional<double> dropout;    // every dropout of the configuration
   std::vector<std::string> freeze;  // regular expressions of parameter names that stay as they are
+  // Of vectors of sentences, over what `from` says of itself
+  std::vector<std::string> pooling;  // as set_pooling; empty: that of `from`, or the mean
+  std::optional<bool> normalize;     // whether vectors are made unit vectors
+  std::int64_t dense = 0;            // the width of a new dense layer behind the pooling; 0: none
+  std::string dense_activation;      // "Tanh"
+  std::int64_t max_tokens = 0;       // of a text; 0: that of `from`
 };
 
 struct DataRecipe {
@@ -50,7 +63,9 @@ struct DataRecipe {
   // The names of fields
   std::string text = "text", second_text, label = "label", words = "tokens", tags = "tags",
               question = "question", context = "context", answers = "answers", choices = "choices";
+  std::vector<std::string> texts;   // that are compared, in their order; each may be a list of texts
   std::vector<std::string> labels;  // names of classes; empty: those found in the training data
+  std::vector<double> score_range;  // {lowest, highest}: scores become 0 to 1; empty: they are as they are
   std::int64_t stride = 128;        // between the windows of a context
 };
 
@@ -61,6 +76,8 @@ struct ObjectiveRecipe {
   bool cross_document = true;  // causal: a block may go on with another document, and sees the one before
   std::string between;         // causal: a token between documents, as "<|endoftext|>"; empty: none
   std::string blocks;          // masked: "full_sentences", "doc_sentences", "pairs", "records": one each
+  bool is_logistic = false;    // regression: a number from 0 to 1 by the logistic loss, not the squared error
+  SentenceObjectiveOptions sentence;  // pairs, triplets
 };
 
 struct TrainRecipe {
@@ -77,7 +94,9 @@ struct TrainRecipe {
   std::string precision = "f32";
   bool recompute_layers = false;
   std::int64_t valid_every = 0, patience = 0, valid_batches = 0;
+  std::string best_by = "loss";      // the number of a validation that says which was the best
   std::string on_bad_loss = "stop";  // or "skip"
+  bool no_duplicates = false;        // pairs, triplets: no text stands in two examples of a batch
 };
 
 struct OutputRecipe {

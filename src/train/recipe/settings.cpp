@@ -305,9 +305,10 @@ bool Settings::boolean(const std::string& name, bool fallback) {
   return value;
 }
 
-std::vector<std::string> Settings::texts(const std::string& name) {
-  std::vector<std::string> out;
+std::vector<std::string> Settings::texts(const std::string& name, std::vector<std::string> fallback) {
+  std::vector<std::string> out = std::move(fallback);
   if (const toml::node* node = tree_->find(name)) {
+    out.clear();
     if (const auto one = node->value_exact<std::string>()) {
       out.push_back(*one);
     } else if (const auto* array = node->as_array()) {
@@ -318,6 +319,22 @@ std::vector<std::string> Settings::texts(const std::string& name) {
       }
     } else {
       wrong(name, "a list of texts");
+    }
+  }
+  note(name, out);
+  return out;
+}
+
+std::vector<std::int64_t> Settings::integers(const std::string& name, std::int64_t low, std::int64_t high) {
+  std::vector<std::int64_t> out;
+  if (const toml::node* node = tree_->find(name)) {
+    const std::string expected = fmt::format("a list of whole numbers from {} to {}", low, high);
+    const auto* array = node->as_array();
+    if (array == nullptr) wrong(name, expected);
+    for (const toml::node& item : *array) {
+      const auto value = item.value_exact<std::int64_t>();
+      if (!value || *value < low || *value > high) wrong(name, expected);
+      out.push_back(*value);
     }
   }
   note(name, out);

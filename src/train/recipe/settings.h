@@ -41,7 +41,9 @@ class Settings {
   double number(const std::string& name, double fallback, double low, double high);  // NaN is never inside
   std::optional<double> optional_number(const std::string& name, double low, double high);
   bool boolean(const std::string& name, bool fallback);
-  std::vector<std::string> texts(const std::string& name);  // a list of texts, or one text
+  // A list of texts, or one text.
+  std::vector<std::string> texts(const std::string& name, std::vector<std::string> fallback = {});
+  std::vector<std::int64_t> integers(const std::string& name, std::int64_t low, std::int64_t high);
   std::vector<double> numbers(const std::string& name, std::vector<double> fallback, std::size_t count);
   std::string json(const std::string& name);  // a table of anything, as JSON text; "{}" if absent
 

@@ -28,6 +28,7 @@ std::string text_of(const RunState& state) {
                      {"tokens", state.tokens},
                      {"skipped", state.skipped},
                      {"best_loss", fmt::format("{}", state.best_loss)},
+                     {"best_number", fmt::format("{}", state.best_number)},
                      {"best_step", state.best_step},
                      {"since_best", state.since_best},
                      {"is_finished", state.is_finished},
@@ -56,9 +57,13 @@ RunState run_state_of(const std::string& text, const std::string& where) {
   }
   s.tokens = f.integer("tokens", 0, kMost);
   s.skipped = f.integer("skipped", 0, kMost);
-  const std::string best = f.text("best_loss");
-  if (std::from_chars(best.data(), best.data() + best.size(), s.best_loss).ec != std::errc())
-    f.wrong("best_loss", "a number in quotes");
+  const auto quoted = [&f](const char* name, double& into) {
+    const std::string number = f.text(name);
+    if (std::from_chars(number.data(), number.data() + number.size(), into).ec != std::errc())
+      f.wrong(name, "a number in quotes");
+  };
+  quoted("best_loss", s.best_loss);
+  quoted("best_number", s.best_number);
   s.best_step = f.integer("best_step", -1, kMost);
   s.since_best = f.integer("since_best", 0, kMost);
   s.is_finished = f.boolean("is_finished", false);

@@ -18,7 +18,8 @@ struct RunState {
   DataPosition data;            // where the next batch begins
   std::int64_t tokens = 0;      // learnt from so far
   std::int64_t skipped = 0;     // steps left out for their loss
-  double best_loss = 0;         // of the validations so far
+  double best_loss = 0;         // of the best validation so far
+  double best_number = 0;       // what it was the best by; the lowest is the best
   std::int64_t best_step = -1;  // at which it was; -1: there was none
   std::int64_t since_best = 0;  // validations since
   bool is_finished = false;     // early, or with the last step

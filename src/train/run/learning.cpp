@@ -18,6 +18,7 @@
 #include "formats/safetensors.h"
 #include "nn/initial_values.h"
 #include "text/byte_tokenizer.h"
+#include "train/run/sentence_learning.h"
 
 namespace lyceum {
 namespace {
@@ -43,6 +44,9 @@ std::vector<std::string> endings_of(const ObjectiveRecipe& objective) {
       return {"ForQuestionAnswering"};
     case kMultipleChoice:
       return {"ForMultipleChoice"};
+    case kPairs:
+    case kTriplets:
+      return {"Model"};
   }
   return {};
 }
@@ -55,8 +59,9 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 std::string class_for(const Family& family, const std::string& current, const Recipe& recipe) {
   const std::vector<std::string> endings = endings_of(recipe.objective);
   const auto matches = [&](const std::string& name) {
-    return std::any_of(endings.begin(), endings.end(),
-                       [&](const std::string& e) { return name.ends_with(e); });
+    return std::any_of(endings.begin(), endings.end(), [&](const std::string& e) {
+      return name.ends_with(e) && !(e == "Model" && name.ends_with("HeadModel"));
+    });
   };
   if (matches(current)) return current;
   std::size_t longest = 0;
@@ -135,7 +140,7 @@ void forget_other_heads(Checkpoint& checkpoint, std::size_t outputs) {
   }
 }
 
-std::unique_ptr<Objective> objective_of(const Recipe& recipe) {
+std::unique_ptr<Objective> objective_of(const Recipe& recipe, const Learning& learning) {
   const auto smoothing = static_cast<float>(recipe.train.label_smoothing);
   switch (recipe.objective.kind) {
     case kCausalLm:
@@ -146,13 +151,18 @@ std::unique_ptr<Objective> objective_of(const Recipe& recipe) {
     case kMultiLabel:
       return sequence_objective(SequenceTask::kLabels, smoothing);
     case kRegression:
-      return sequence_objective(SequenceTask::kNumber, smoothing);
+      return sequence_objective(
+          recipe.objective.is_logistic ? SequenceTask::kProbability : SequenceTask::kNumber, smoothing);
     case kTagging:
       return tokens_objective(smoothing);
     case kAnswering:
       return spans_objective();
     case kMultipleChoice:
       return choices_objective();
+    case kPairs:
+    case kTriplets:
+      return begin_sentence_objective(recipe, *learning.sentence,
+                                      learning.labels == nullptr ? 0 : learning.labels->size());
   }
   return {};
 }
@@ -182,7 +192,8 @@ ExampleInput input_of(const Recipe& recipe, const Learning& learning, bool is_tr
 }
 
 std::int64_t longest_sequence(const Recipe& recipe, const Learning& learning) {
-  const std::int64_t most = learning.loaded.model->max_tokens();
+  const std::int64_t most =
+      learning.pipeline ? learning.pipeline->max_seq_length : learning.loaded.model->max_tokens();
   const std::int64_t wanted = recipe.data.max_tokens;
   if (wanted > most)
     fail(Errc::kData, "data.max_tokens: found {}, expected at most the {} that the model takes", wanted,
@@ -231,6 +242,15 @@ std::unique_ptr<ExampleBuilder> word_examples(const Recipe& recipe, const Learni
   return std::make_unique<MaskedExamples>(std::move(inner), *learning.tokenizer, masking);
 }
 
+LabelKind label_kind(const ObjectiveRecipe& objective) {
+  const SentenceLoss loss = objective.sentence.loss;
+  if (objective.kind == kMultiLabel) return LabelKind::kLabels;
+  if (objective.kind == kRegression) return LabelKind::kNumber;
+  if (!has_sentence_vectors(objective.kind) || has_classes(objective.kind, loss)) return LabelKind::kClass;
+  return loss == SentenceLoss::kMultipleNegatives || loss == SentenceLoss::kTriplet ? LabelKind::kNone
+                                                                                    : LabelKind::kNumber;
+}
+
 std::unique_ptr<ExampleBuilder> examples_of(const Recipe& recipe, const Learning& learning,
                                             bool is_training) {
   const ObjectiveKind kind = recipe.objective.kind;
@@ -238,11 +258,10 @@ std::unique_ptr<ExampleBuilder> examples_of(const Recipe& recipe, const Learning
   const DataRecipe& data = recipe.data;
   TextOptions text;
   text.max_tokens = longest_sequence(recipe, learning);
-  const LabelOptions label{.kind = kind == kMultiLabel   ? LabelKind::kLabels
-                                   : kind == kRegression ? LabelKind::kNumber
-                                                         : LabelKind::kClass,
+  const LabelOptions label{.kind = label_kind(recipe.objective),
                            .field = data.label,
-                           .names = learning.labels};
+                           .names = learning.labels,
+                           .range = data.score_range};
   MakeExamples make;
   if (kind == kTagging) {
     make = token_examples(
@@ -260,12 +279,22 @@ std::unique_ptr<ExampleBuilder> examples_of(const Recipe& recipe, const Learning
                                                 .choices_field = data.choices,
                                                 .label_field = data.label,
                                                 .text = text});
+  } else if (has_sentence_vectors(kind)) {
+    make = comparison_examples(
+        learning.tokenizer,
+        {.fields = data.texts, .label = label, .text = text, .lower_case = learning.pipeline->do_lower_case});
   } else {
     make = sequence_examples(
         learning.tokenizer,
         {.field = data.text, .second_field = data.second_text, .label = label, .text = text});
   }
   return std::make_unique<RecordExamples>(input_of(recipe, learning, is_training), std::move(make));
+}
+
+// Files that belong to the modules around the model that was gone on from, not to what was learnt.
+bool is_of_sentence_modules(std::string_view name) {
+  return name == "modules.json" || name == "config_sentence_transformers.json" ||
+         (name.starts_with("sentence_") && name.ends_with("_config.json"));
 }
 
 }  // namespace
@@ -285,12 +314,17 @@ Learning begin_learning(const Recipe& recipe) {
   if (!recipe.data.valid.empty())
     out.valid_files = std::make_shared<const RecordFiles>(recipe.data.valid, recipe.data.records);
   const ModelRecipe& model = recipe.model;
+  const ObjectiveKind kind = recipe.objective.kind;
   Checkpoint checkpoint;
   OrderedJson config;
   std::string where = "model.config";
-  std::optional<ModelFolder> from;
-  if (!model.from.empty()) {
-    from = ModelFolder::find(model.from);
+  std::optional<ModelFolder> from, modules;  // modules: what sentence-transformers puts around from
+  if (!model.from.empty()) from = modules = ModelFolder::find(model.from);
+  if (has_sentence_vectors(kind)) {
+    out.pipeline = begin_pipeline(model, modules);
+    if (modules) from = body_of(*out.pipeline, *modules);
+  }
+  if (from) {
     const fs::path file = from->require("config.json");
     where = file.string();
     const std::string text = read_text(file, 1 << 24);
@@ -316,7 +350,6 @@ Learning begin_learning(const Recipe& recipe) {
   const std::string wanted = class_for(family, current, recipe);
   const bool has_head = current == wanted;
   config["architectures"] = OrderedJson::array({wanted});
-  const ObjectiveKind kind = recipe.objective.kind;
   if (kind == kClassification || kind == kMultiLabel || kind == kTagging) {
     out.labels = label_names(recipe, config, has_head, *out.train_files);
     write_labels(config, out.labels->names());
@@ -326,6 +359,13 @@ Learning begin_learning(const Recipe& recipe) {
   if (kind == kClassification) config["problem_type"] = "single_label_classification";
   if (kind == kMultiLabel) config["problem_type"] = "multi_label_classification";
   if (kind == kRegression) config["problem_type"] = "regression";
+  // What a cross-encoder makes of its logits.
+  config.erase("sbert_ce_default_activation_function");
+  config.erase("sentence_transformers");
+  if (kind == kRegression && !recipe.data.second_text.empty())
+    config["sentence_transformers"] = {{"activation_fn", recipe.objective.is_logistic
+                                                             ? "torch.nn.modules.activation.Sigmoid"
+                                                             : "torch.nn.modules.linear.Identity"}};
   if (out.labels || kind == kRegression) forget_other_heads(checkpoint, outputs_of(recipe, out.labels));
   config.erase("torch_dtype");
   config["dtype"] = "float32";
@@ -347,7 +387,14 @@ Learning begin_learning(const Recipe& recipe) {
     fail(Errc::kData, "model.tokenizer: found ids up to {}, expected them below the model's vocabulary of {}",
          out.tokenizer->size() - 1, loaded.vocabulary());
   out.layers = count_layers(loaded.parameters());
-  for (const WeightPtr& weight : loaded.parameters()) {
+  std::vector<WeightPtr> weights = loaded.parameters();
+  if (out.pipeline) {
+    out.sentence = begin_sentence_head(recipe, *out.pipeline, modules, out.source, loaded);
+    weights.insert(weights.end(), out.sentence->parameters().begin(), out.sentence->parameters().end());
+    if (has_classes(kind, recipe.objective.sentence.loss))
+      out.labels = label_names(recipe, config, false, *out.train_files);
+  }
+  for (const WeightPtr& weight : weights) {
     const bool is_frozen =
         weight->is_quantized() ||
         std::any_of(model.freeze.begin(), model.freeze.end(), [&](const std::string& pattern) {
@@ -356,7 +403,7 @@ Learning begin_learning(const Recipe& recipe) {
     (is_frozen ? out.frozen : out.trained).push_back(weight);
   }
   if (out.trained.empty()) fail(Errc::kData, "model.freeze: nothing is left to learn");
-  out.objective = objective_of(recipe);
+  out.objective = objective_of(recipe, out);
   return out;
 }
 
@@ -365,13 +412,15 @@ std::unique_ptr<Batches> training_batches(const Recipe& recipe, const Learning& 
                        .tokens = recipe.train.batch_tokens,
                        .drop_last = true,
                        .group_by_length = recipe.train.group_by_length && recipe.data.shuffle,
+                       .no_duplicates = recipe.train.no_duplicates,
                        .seed = recipe.train.seed};
   return std::make_unique<Batches>(examples_of(recipe, learning, true), options);
 }
 
 std::unique_ptr<Batches> validation_batches(const Recipe& recipe, const Learning& learning) {
   BatchOptions options{.examples = std::max<std::int64_t>(1, recipe.train.batch_sequences),
-                       .drop_last = false};
+                       .drop_last = false,
+                       .no_duplicates = recipe.train.no_duplicates};
   if (recipe.train.batch_tokens > 0)
     options = {.examples = 0, .tokens = recipe.train.batch_tokens, .drop_last = false};
   return std::make_unique<Batches>(examples_of(recipe, learning, false), options);
@@ -390,8 +439,10 @@ void save_model(const fs::path& folder, const Learning& learning) {
   } else {
     constexpr std::uint64_t kMostCopied = std::uint64_t{1} << 30;
     for (const char* name : copied_model_files())
-      if (const auto file = learning.source->file(name)) write(name, read_text(*file, kMostCopied));
+      if (const auto file = learning.source->file(name); file && !is_of_sentence_modules(name))
+        write(name, read_text(*file, kMostCopied));
   }
+  if (learning.pipeline) save_sentence_modules(out.part(), learning);
   std::vector<std::pair<std::string, Tensor>> tensors;
   const Model& model = *learning.loaded.model;
   for (const WeightPtr& weight : model.parameters())

@@ -12,6 +12,7 @@
 #include "data/examples/label_names.h"
 #include "formats/model_folder.h"
 #include "nn/registry.h"
+#include "nn/sentence_head.h"
 #include "text/tokenizer.h"
 #include "train/objective/objective.h"
 #include "train/recipe/recipe.h"
@@ -28,10 +29,12 @@ struct Learning {
   std::shared_ptr<const LabelNames> labels;
   std::unique_ptr<Objective> objective;
   std::shared_ptr<const RecordFiles> train_files, valid_files;
+  std::optional<SentencePipeline> pipeline;  // where vectors of sentences are learnt
+  std::unique_ptr<SentenceHead> sentence;
   std::int64_t layers = 0;
   std::vector<WeightPtr> trained, frozen;  // of the model; the objective's own are trained too
 
-  Learner learner() const { return {.model = loaded.model.get()}; }
+  Learner learner() const { return {.model = loaded.model.get(), .sentence = sentence.get()}; }
 };
 
 // Throws Errc::kData and kFormat for a model, tokenizer and data that do not go together, naming the setting.
@@ -41,8 +44,9 @@ Learning begin_learning(const Recipe& recipe);
 std::unique_ptr<Batches> training_batches(const Recipe& recipe, const Learning& learning);
 std::unique_ptr<Batches> validation_batches(const Recipe& recipe, const Learning& learning);
 
-// A folder that the reference's libraries load: config.json, the tokenizer, model.safetensors in f32. It
-// appears complete or not at all. Throws Errc::kIo.
+// A folder that the reference's libraries load: config.json, the tokenizer, model.safetensors in f32; of
+// vectors of sentences what sentence-transformers reads besides. It appears complete or not at all. Throws
+// Errc::kIo.
 void save_model(const std::filesystem::path& folder, const Learning& learning);
 
 // How far from the input a parameter stands: 0 embeddings, N + 1 layer N, layers + 1 what is behind.

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -65,6 +66,15 @@ std::string weights_of(const Learning& learning) {
   for (const WeightPtr& weight : learning.loaded.model->parameters())
     digest.add(weight->value().raw(), weight->value().bytes());
   return std::to_string(digest.value());
+}
+
+// What the best validation has the lowest of: the loss, or another number that was reported, whose sign turns
+// since more of it is better. Without one (of constant scores no correlation is known) it is never the best.
+double number_to_lower(const ValidReport& report, const std::string& best_by) {
+  if (best_by == "loss") return report.loss_nats;
+  for (const NamedNumber& number : report.others)
+    if (number.name == "valid_" + best_by && !std::isnan(number.value)) return -number.value;
+  return std::numeric_limits<double>::infinity();
 }
 
 class RunLock {
@@ -242,6 +252,12 @@ Trainer::Trainer(const Recipe& recipe, const TrainOptions& options)
 
 void Trainer::expect_same_everywhere() {
   if (ranks_.is_alone()) return;
+  using enum ObjectiveKind;
+  if (recipe_.objective.kind == kPairs || recipe_.objective.kind == kTriplets)
+    fail(Errc::kUnsupported,
+         "objective.kind: losses over the vectors of a whole batch are computed by one process, "
+         "found {}. Fix: start it without mpirun",
+         ranks_.size());
   expect_same(ranks_, "recipe", recipe_.resolved);
   expect_same(ranks_, "list of parameters", state_.model);
   expect_same(ranks_, "set of training and validation data", data_of(learning_));
@@ -558,9 +574,11 @@ void Trainer::validate() {
   report.step = state_.step;
   if (files_) files_->on_valid(report);
   if (observer_ != nullptr) observer_->on_valid(report);
-  if (state_.best_step < 0 || report.loss_nats < state_.best_loss) {
+  const double number = number_to_lower(report, recipe_.train.best_by);
+  if (state_.best_step < 0 || number < state_.best_number) {
     state_.best_step = state_.step;
     state_.best_loss = report.loss_nats;
+    state_.best_number = number;
     state_.since_best = 0;
     if (recipe_.output.keep_best) export_model("best");
   } else if (++state_.since_best >= recipe_.train.patience && recipe_.train.patience > 0) {
