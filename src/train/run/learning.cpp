@@ -371,7 +371,8 @@ Learning begin_learning(const Recipe& recipe) {
   config["dtype"] = "float32";
   out.config = config.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 
-  const JsonFields fields(config, where);
+  const Json settled = parse_json(out.config, where);
+  const JsonFields fields(settled, where);
   InitialValues initial{.seed = recipe.train.seed,
                         .deviation = fields.number("initializer_range", 0.02, 0, 1e3),
                         .deviation_of = family.deviation_of,
