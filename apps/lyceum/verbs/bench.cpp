@@ -163,6 +163,8 @@ void train_case(const Options& o, const Common& common, Model& model, std::int64
   if (model.head() != Head::kWords)
     fail(Errc::kUnsupported, "bench --train: found {}, expected a model with scores of words",
          model.architecture());
+  if (!(o.labels > 0 && o.labels <= 1))
+    fail(Errc::kUsage, "bench: --labels: found {}, expected a share above 0, at most 1", o.labels);
   std::vector<TrainedParameter> parameters;
   for (const WeightPtr& weight : model.parameters()) {
     weight->set_trainable(true);
@@ -275,8 +277,7 @@ void add_bench(CLI::App& app) {
   verb.option("--texts", o->texts, "Embed the lines of this file instead");
   verb.option("--repeats", o->repeats, "Measurements of each case").range(1, 1000).show_default();
   verb.flag("--train", o->train, "A step of training instead: forwards, backwards, clipping, AdamW");
-  verb.option("--labels", o->labels, "With --train: the share of tokens that have a label")
-      .range(0, 1)
+  verb.option("--labels", o->labels, "With --train: the share of tokens that have a label, above 0 to 1")
       .show_default();
   verb.flag("--recompute", o->recompute,
             "With --train: layers are computed again on the way back, for memory");
