@@ -1,13 +1,13 @@
 #!/bin/bash
 # kill -9 at random moments: `lyceum index` and `lyceum embed --resume` lose nothing that was committed, and running them again
 # to the end gives what an uninterrupted run gives, bit for bit. `lyceum pull` goes on where it was killed, and no wrong file ever
-# has a final name.
+# has a final name. `lyceum train` goes on from its checkpoints and ends with the model of a run that was never stopped.
 #
 #   tests/kill_test.sh COMMAND HELPER [KILLS [NOTES [LINES]]]
 #
 # KILLS of each verb (5). NOTES: a folder to index, LINES: a file to embed (both are made when not given). With LYCEUM_MINILM set to
 # a model's folder that model is used instead of a made one. RANDOM_SEED makes the moments of a run the same; KILL_VERBS holds it to
-# one of "index embed pull"; KILL_ANN=hnsw has `index` make that approximate structure too.
+# one of "index embed train pull"; KILL_ANN=hnsw has `index` make that approximate structure too.
 set -u
 [[ $# -ge 2 ]] || { echo "usage: $0 COMMAND HELPER [KILLS [NOTES [LINES]]]" >&2; exit 2; }
 lyceum=$(realpath "$1") helper=$(realpath "$2") kills=${3:-5}
@@ -57,7 +57,7 @@ run_and_kill() {
 }
 
 # ---- index
-verbs=${KILL_VERBS:-index embed pull}
+verbs=${KILL_VERBS:-index embed train pull}
 if [[ $verbs == *index* ]]; then
   index=$work/x.index
   index_command=("$lyceum" index "$notes" --model "$model" --output "$index")
@@ -144,6 +144,52 @@ if [[ $verbs == *embed* ]]; then
   quietly "${embed_command[@]}"
   cmp "$out" "$want" || fail "the finished file differs from the uninterrupted one"
   echo "embed: $done_kills kills in $lives lives: rows kept, the finished file is equal byte for byte"
+fi
+
+# ---- train
+if [[ $verbs == *train* ]]; then
+  cat > "$work/recipe.toml" << EOF
+[model]
+family = "gpt2"
+config = { n_layer = 2, n_head = 2, n_embd = 32, n_positions = 32 }
+tokenizer = "bytes"
+[data]
+train = ["$lines"]
+separator = "\\n"
+[objective]
+kind = "causal_lm"
+[train]
+steps = 120
+batch_sequences = 8
+context_tokens = 32
+learning_rate = 1e-3
+ema = 0.99
+[output]
+save_every = 5
+EOF
+  train_command=("$lyceum" train "$work/recipe.toml" --quiet)
+  begin=$(now_ms)
+  quietly "${train_command[@]}" output.directory="$work/whole"
+  whole_ms=$(($(now_ms) - begin))
+  echo "train: 120 steps in $whole_ms ms without interruption"
+  done_kills=0 lives=1
+  finish_run() {
+    quietly "${train_command[@]}" output.directory="$work/cut"
+    cmp "$work/cut/model/model.safetensors" "$work/whole/model/model.safetensors" || fail "the model differs from the uninterrupted one"
+    (($(grep -c loss_nats "$work/cut/metrics.jsonl") == 120)) || fail "the metrics are not those of one run"
+    rm -rf "$work/cut"
+  }
+  while ((done_kills < kills)); do
+    run_and_kill "${train_command[@]}" output.directory="$work/cut"
+    if ((killed)); then
+      done_kills=$((done_kills + 1))
+    else
+      finish_run
+      lives=$((lives + 1))
+    fi
+  done
+  finish_run
+  echo "train: $done_kills kills in $lives lives: goes on from its checkpoints, ends equal"
 fi
 
 # ---- pull
