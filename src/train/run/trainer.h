@@ -48,12 +48,4 @@ struct TrainResult {
 // there is lost.
 TrainResult train(const Recipe& recipe, const TrainOptions& options = {});
 
-// What a run needs, in bytes.
-struct MemoryEstimate {
-  std::uint64_t weights = 0, gradients = 0, optimizer = 0, averages = 0, activations = 0;
-  std::uint64_t total() const { return weights + gradients + optimizer + averages + activations; }
-};
-// What the machine and the cgroup have left; 0: unknown.
-std::uint64_t available_memory();
-
 }  // namespace lyceum
