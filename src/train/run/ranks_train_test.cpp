@@ -1,42 +1,25 @@
 // Training by several ranks, which are threads here: the steps of one process within rounding, the same bits
 // when it is done again, checkpoints that know nothing of how many there were.
+// Needs the family gpt2.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <functional>
-#include <mutex>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "check/expect_error.h"
 #include "check/temporary_folder.h"
-#include "ranks/ranks_test_threads.h"
 #include "train/run/checkpoints.h"
-#include "train/run/trainer.h"
+#include "train/run/train_test_runs.h"
 
 namespace lyceum {
 namespace {
 namespace fs = std::filesystem;
 
 using check::write_file;
-
-class Watch final : public TrainObserver {
- public:
-  void on_step(const StepReport& report) override {
-    losses.push_back(report.loss_nats);
-    norms.push_back(report.gradient_norm);
-    tokens.push_back(report.tokens);
-    if (at_step) at_step(report.step);
-  }
-  void on_valid(const ValidReport& report) override { valids.push_back(report.loss_nats); }
-  void on_message(std::string_view line) override { messages.emplace_back(line); }
-  std::vector<double> losses, norms, valids;
-  std::vector<std::int64_t> tokens;
-  std::vector<std::string> messages;
-  std::function<void(std::int64_t)> at_step;
-};
 
 class RanksTrain : public testing::Test {
  protected:
@@ -76,42 +59,20 @@ save_every = 5
   }
 
   using Settings = std::vector<std::string>;
-  // What every rank's train() ended with: nothing, or an error's code and message.
   std::vector<std::string> go(int size, const std::string& directory, const Settings& settings = {},
                               const std::function<std::string(int rank, std::string toml)>& change = {}) {
-    watch_.losses.clear();
-    watch_.norms.clear();
-    watch_.valids.clear();
-    watch_.tokens.clear();
-    std::vector<std::string> ends(static_cast<std::size_t>(size));
-    on_ranks(size, [&](Ranks& ranks) {
-      std::string toml = recipe(directory);
-      if (change) toml = change(ranks.rank(), std::move(toml));
-      std::string& end = ends[static_cast<std::size_t>(ranks.rank())];
-      try {
-        train(parse_recipe(toml, "r.toml", settings), {.observer = &watch_, .ranks = &ranks});
-      } catch (const Error& error) {
-        end = error.what();
-        if (error.code() == Errc::kInterrupted && interrupted())
-          return;  // as the command, which parts at once
-        ranks.give_up(error.code(), error.what());
-      }
-      ranks.finish();
-    });
-    return ends;
-  }
-  static void expect_ends_well(const std::vector<std::string>& ends) {
-    for (const std::string& end : ends) EXPECT_EQ(end, "");
+    return train_on_ranks(
+        size,
+        [&](int rank) {
+          const std::string toml = recipe(directory);
+          return parse_recipe(change ? change(rank, toml) : toml, "r.toml", settings);
+        },
+        watch_);
   }
   std::string bytes(const fs::path& relative) const { return read_text(t_ / relative); }
-  void stop_after(std::int64_t step) {
-    watch_.at_step = [step](std::int64_t at) {
-      if (at == step) request_interrupt();
-    };
-  }
 
   check::TemporaryFolder t_;
-  Watch watch_;
+  RunWatch watch_;
 };
 
 TEST_F(RanksTrain, TheStepsAreThoseOfOneProcessWithinRounding) {
@@ -125,17 +86,18 @@ TEST_F(RanksTrain, TheStepsAreThoseOfOneProcessWithinRounding) {
   for (std::size_t v = 0; v < variants.size(); ++v) {
     SCOPED_TRACE(v);
     expect_ends_well(go(1, fmt::format("one{}", v), variants[v]));
-    const Watch one = watch_;
-    ASSERT_EQ(one.losses.size(), 20u);
+    const RunWatch one = watch_;
+    ASSERT_EQ(one.losses().size(), 20u);
     for (const int size : {2, 3}) {
       expect_ends_well(go(size, fmt::format("r{}of{}", v, size), variants[v]));
-      ASSERT_EQ(watch_.losses.size(), 20u);
-      EXPECT_EQ(watch_.tokens, one.tokens);
+      ASSERT_EQ(watch_.losses().size(), 20u);
+      for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(watch_.steps[i].tokens, one.steps[i].tokens);
       // the first step differs by the order of its sums alone, later ones by what an optimiser makes of that
-      EXPECT_NEAR(watch_.losses[0], one.losses[0], 1e-6 * one.losses[0]);
-      EXPECT_NEAR(watch_.norms[0], one.norms[0], 1e-5 * one.norms[0]);
-      for (std::size_t i = 0; i < 20; ++i) EXPECT_NEAR(watch_.losses[i], one.losses[i], 1e-5 * one.losses[i]);
-      ASSERT_EQ(watch_.valids.size(), 2u);
+      EXPECT_NEAR(watch_.losses()[0], one.losses()[0], 1e-6 * one.losses()[0]);
+      EXPECT_NEAR(watch_.norms()[0], one.norms()[0], 1e-5 * one.norms()[0]);
+      for (std::size_t i = 0; i < 20; ++i)
+        EXPECT_NEAR(watch_.losses()[i], one.losses()[i], 1e-5 * one.losses()[i]);
+      ASSERT_EQ(watch_.valid_losses().size(), 2u);
     }
   }
 }
@@ -143,9 +105,9 @@ TEST_F(RanksTrain, TheStepsAreThoseOfOneProcessWithinRounding) {
 TEST_F(RanksTrain, DoneAgainWithAsManyItHasTheSameBits) {
   for (const int size : {1, 2, 3}) {
     expect_ends_well(go(size, fmt::format("a{}", size)));
-    const std::vector<double> losses = watch_.losses;
+    const std::vector<double> losses = watch_.losses();
     expect_ends_well(go(size, fmt::format("b{}", size)));
-    EXPECT_EQ(watch_.losses, losses);
+    EXPECT_EQ(watch_.losses(), losses);
     EXPECT_EQ(bytes(fmt::format("a{}/model/model.safetensors", size)),
               bytes(fmt::format("b{}/model/model.safetensors", size)));
   }
@@ -155,24 +117,24 @@ TEST_F(RanksTrain, AValidationIsTheSameNumberForAnyCount) {
   // a rate at which no weight moves: what is judged is the same
   const Settings still{"train.learning_rate=1e-30", "train.weight_decay=0"};
   expect_ends_well(go(1, "one", still));
-  const std::vector<double> valids = watch_.valids;
+  const std::vector<double> valids = watch_.valid_losses();
   for (const int size : {2, 3, 4}) {
     expect_ends_well(go(size, fmt::format("r{}", size), still));
-    EXPECT_EQ(watch_.valids, valids) << size;
+    EXPECT_EQ(watch_.valid_losses(), valids) << size;
   }
 }
 
 TEST_F(RanksTrain, AStoppedRunGoesOnWithAnotherCount) {
   expect_ends_well(go(1, "whole"));
-  const std::vector<double> whole = watch_.losses;
+  const std::vector<double> whole = watch_.losses();
   std::size_t done = 0;
   const std::vector<std::pair<int, std::int64_t>> parts{{2, 7}, {1, 11}, {3, 20}};
   for (const auto& [size, until] : parts) {
-    stop_after(until < 20 ? until : -1);
+    watch_.stop_after(until < 20 ? until : -1);
     const std::vector<std::string> ends = go(size, "cut");
     clear_interrupt();
     // a step that was left when the interrupt came is taken again by the next
-    for (const double loss : watch_.losses) {
+    for (const double loss : watch_.losses()) {
       EXPECT_NEAR(loss, whole.at(done), 1e-5 * loss) << done;
       ++done;
     }
@@ -190,7 +152,7 @@ TEST_F(RanksTrain, StoppedItEndsWithTheSameBits) {
   expect_ends_well(go(2, "whole"));
   for (const std::int64_t step : {1, 5, 9, 12}) {
     const std::string name = fmt::format("cut{}", step);
-    stop_after(step);
+    watch_.stop_after(step);
     go(2, name);
     clear_interrupt();
     watch_.at_step = nullptr;
@@ -218,7 +180,7 @@ TEST_F(RanksTrain, ALossThatIsNotFiniteIsMetByAllRanksAlike) {
   Settings skip = wild;
   skip.emplace_back("train.on_bad_loss=\"skip\"");
   expect_ends_well(go(3, "skip", skip));
-  EXPECT_EQ(watch_.losses.size(), 20u);
+  EXPECT_EQ(watch_.losses().size(), 20u);
 }
 
 TEST_F(RanksTrain, ARankThatDiffersIsRefused) {
@@ -251,7 +213,7 @@ TEST_F(RanksTrain, AnErrorOfOneRankEndsAllAndTheLastCheckpointStays) {
   watch_.at_step = nullptr;
   EXPECT_EQ(Checkpoints(t_ / "a", 2).newest()->state.step, 5);
   expect_ends_well(go(2, "a"));
-  EXPECT_EQ(watch_.losses.size(), 15u);
+  EXPECT_EQ(watch_.losses().size(), 15u);
 }
 
 }  // namespace

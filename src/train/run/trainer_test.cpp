@@ -1,3 +1,4 @@
+// Needs the family gpt2.
 #include "train/run/trainer.h"
 
 #include <fmt/format.h>
@@ -20,6 +21,7 @@
 #include "train/report/metrics.h"
 #include "train/run/checkpoints.h"
 #include "train/run/learning.h"
+#include "train/run/train_test_runs.h"
 
 namespace lyceum {
 namespace {
@@ -27,20 +29,6 @@ namespace fs = std::filesystem;
 
 using check::expect_error;
 using check::write_file;
-
-class Watch final : public TrainObserver {
- public:
-  void on_step(const StepReport& report) override {
-    steps.push_back(report);
-    if (at_step) at_step(report.step);
-  }
-  void on_valid(const ValidReport& report) override { valids.push_back(report); }
-  void on_message(std::string_view line) override { messages.emplace_back(line); }
-  std::vector<StepReport> steps;
-  std::vector<ValidReport> valids;
-  std::vector<std::string> messages;
-  std::function<void(std::int64_t)> at_step;
-};
 
 class TrainerTest : public testing::Test {
  protected:
@@ -114,16 +102,14 @@ directory = "{0}/{1}"
   std::string bytes(const fs::path& relative) const { return read_text(t_ / relative); }
   // Trains and is interrupted after this step.
   void stop_at(std::int64_t step, const std::string& toml) {
-    watch_.at_step = [step](std::int64_t at) {
-      if (at == step) request_interrupt();
-    };
+    watch_.stop_after(step);
     expect_error(Errc::kInterrupted, fmt::format("stopped after step {}", step), [&] { go(toml); });
     clear_interrupt();
     watch_.at_step = nullptr;
   }
 
   check::TemporaryFolder t_;
-  Watch watch_;
+  RunWatch watch_;
 };
 
 TEST_F(TrainerTest, ARunLearnsAndLeavesAModelThatLoads) {
@@ -243,7 +229,7 @@ TEST_F(TrainerTest, ALossThatIsNotFiniteStopsOrIsLeftOut) {
 TEST_F(TrainerTest, TwoRunsInOneFolderAreRefused) {
   watch_.at_step = [&](std::int64_t step) {
     if (step != 2) return;
-    Watch other;
+    RunWatch other;
     expect_error(Errc::kIo, "another process trains in this folder",
                  [&] { go(causal("a"), {.observer = &other}); });
   };
