@@ -32,11 +32,13 @@ struct LearnOptions {
   // Hears of each weight as soon as learn() will add nothing more to its gradient, which may then be taken
   // out of the gradients. Optional for both sides.
   std::function<void(Variable)> on_complete;
-  // Of a batch that is spread over processes this one has the examples whose place is part.index modulo
-  // part.count.
+  // Of a batch that is spread over processes this one has the examples whose place in `batch`, which all
+  // know, is part.index modulo part.count.
   DataPart part;
-  // For a loss that needs the whole batch: a row for each example of this process in, those of all processes
-  // out, in the order of the batch. Each process calls it as often, before anything is complete.
+  std::span<const Example> batch;
+  // For a loss that compares_examples(): a row for each sequence of this process's examples in, those of all
+  // processes out, in the order of the batch. Each process calls it once in a learn(), before anything is
+  // complete.
   std::function<Tensor(const Tensor& own_rows)> rows_of_all;
 };
 
@@ -60,8 +62,12 @@ class Objective {
   // processes or parts has the sum.
   virtual std::vector<double> counts(std::span<const Example> examples) const = 0;
 
+  // Whether an example's loss depends on the others of its batch.
+  virtual bool compares_examples() const { return false; }
+
   // Adds the gradients of sum over terms of (the examples' losses / totals) and returns that sum's value.
-  // totals: counts() of the whole batch; a term whose total is 0 is left out.
+  // totals: counts() of the whole batch; a term whose total is 0 is left out. Where a batch is spread over
+  // processes, the values that they return have the whole batch's as their sum, and so have the gradients.
   virtual double learn(const Learner& learner, std::span<const Example> examples,
                        std::span<const double> totals, const LearnOptions& options,
                        Gradients& gradients) const = 0;

@@ -1,6 +1,7 @@
 #include "train/objective/sentence_objective.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "base/error.h"
@@ -35,12 +36,14 @@ class SentenceObjective final : public Objective {
     return {loss_count(examples, options_.loss)};
   }
 
+  bool compares_examples() const override { return sees_whole_batch(options_.loss); }
+
   double learn(const Learner& learner, std::span<const Example> examples, std::span<const double> totals,
                const LearnOptions& options, Gradients& gradients) const override {
-    if (examples.empty() || totals[0] == 0) return 0;
+    if (totals[0] == 0) return 0;
     const std::vector<std::span<const Example>> parts = parts_of(examples, options.part_tokens);
-    if (parts.size() > 1 && sees_whole_batch(options_.loss))
-      return learn_cached(learner, examples, parts, totals[0], options, gradients);
+    if (compares_examples() && (parts.size() > 1 || options.part.count > 1))
+      return learn_together(learner, examples, parts, totals[0], options, gradients);
     double loss = 0;
     for (const std::span<const Example> part : parts) {
       Pass pass = pass_of(options);
@@ -51,7 +54,7 @@ class SentenceObjective final : public Objective {
         value = sentence_loss(vectors_of(learner, part, pass), part, options_, classifier_, totals[0]);
       }
       loss += value_of(value);
-      gradients.add(tape.backward(value));
+      walk_back(tape, {{value, Tensor::full({}, 1)}}, is_last(part, parts), options, gradients);
     }
     return loss;
   }
@@ -67,43 +70,73 @@ class SentenceObjective final : public Objective {
   }
 
  private:
-  // The random numbers of dropout follow the sequences, so that a part has the same vectors both times.
-  double learn_cached(const Learner& learner, std::span<const Example> examples,
-                      const std::vector<std::span<const Example>>& parts, double total,
-                      const LearnOptions& options, Gradients& gradients) const {
-    std::vector<float> all;
-    for (const std::span<const Example> part : parts) {
-      Pass pass = pass_of(options);
-      const std::vector<float> values = vectors_of(learner, part, pass).values<float>();
-      all.insert(all.end(), values.begin(), values.end());
-    }
-    const std::int64_t width = learner.sentence->width();
+  // A part of the batch on its way through the encoder.
+  struct PartPass {
     Tape tape;
-    const Tensor vectors =
-        tape.watch(Tensor::of<float>({static_cast<std::int64_t>(all.size()) / width, width}, all));
+    Tensor vectors;
+  };
+  static std::unique_ptr<PartPass> recorded(const Learner& learner, std::span<const Example> part,
+                                            const LearnOptions& options) {
+    auto out = std::make_unique<PartPass>();
+    Pass pass = pass_of(options);
+    const Tape::Recording on(out->tape);
+    out->vectors = vectors_of(learner, part, pass);
+    return out;
+  }
+
+  // First the vectors, then the loss over all of the batch with its gradient with respect to them, then the
+  // way back through the encoder. Several parts go through it again, since only the tape of a single one is
+  // kept; the random numbers of dropout follow the sequences, so that a part has the same vectors both times.
+  double learn_together(const Learner& learner, std::span<const Example> examples,
+                        const std::vector<std::span<const Example>>& parts, double total,
+                        const LearnOptions& options, Gradients& gradients) const {
+    const bool is_spread = options.part.count > 1;
+    const std::span<const Example> batch = is_spread ? options.batch : examples;
+    const std::int64_t width = learner.sentence->width();
+    std::unique_ptr<PartPass> only;
+    std::vector<float> values;
+    if (parts.size() == 1) {
+      only = recorded(learner, parts[0], options);
+      values = only->vectors.values<float>();
+    }
+    for (std::size_t i = 0; !only && i < parts.size(); ++i) {
+      Pass pass = pass_of(options);
+      const std::vector<float> more = vectors_of(learner, parts[i], pass).values<float>();
+      values.insert(values.end(), more.begin(), more.end());
+    }
+    const Tensor own = Tensor::of<float>({std::ssize(values) / width, width}, values);
+
+    Tape tape;
+    const Tensor vectors = tape.watch(is_spread ? options.rows_of_all(own) : own);
     Tensor value;
     {
       const Tape::Recording on(tape);
-      value = sentence_loss(vectors, examples, options_, classifier_, total);
+      value = sentence_loss(vectors, batch, options_, classifier_, total);
     }
-    Gradients found = tape.backward(value);
-    const Tensor slopes = found.of(vectors);
-    found.take(vectors.variable());
-    gradients.add(std::move(found));
+    const Tensor slopes = gather_rows(tape.backward(value).of(vectors), rows_of_part(batch, options.part));
     std::int64_t first = 0;
     for (const std::span<const Example> part : parts) {
-      Pass pass = pass_of(options);
-      Tape again;
-      Tensor own;
-      {
-        const Tape::Recording on(again);
-        own = vectors_of(learner, part, pass);
-      }
-      const Tensor slope = slopes.row_range(first, first + own.rows());
-      gradients.add(again.backward({{own, slope}}));
-      first += own.rows();
+      const std::unique_ptr<PartPass> again = only ? std::move(only) : recorded(learner, part, options);
+      const std::int64_t end = first + again->vectors.rows();
+      walk_back(again->tape, {{again->vectors, slopes.row_range(first, end)}}, is_last(part, parts), options,
+                gradients);
+      first = end;
     }
-    return value_of(value);
+    return options.part.index == 0 ? value_of(value) : 0;  // which all processes have computed
+  }
+
+  // Where the texts of one process stand among those of the batch.
+  static std::vector<std::int64_t> rows_of_part(std::span<const Example> batch, DataPart part) {
+    std::vector<std::int64_t> rows;
+    std::int64_t row = 0;
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      for (std::int64_t s = 0; s < batch[i].sequences(); ++s, ++row)
+        if (i % part.count == part.index) rows.push_back(row);
+    return rows;
+  }
+
+  static bool is_last(std::span<const Example> part, const std::vector<std::span<const Example>>& parts) {
+    return part.data() == parts.back().data();
   }
 
   void compare(const Tensor& vectors, std::span<const Example> examples, Judgement& into) const {

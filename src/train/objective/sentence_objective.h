@@ -47,7 +47,9 @@ struct SentenceObjectiveOptions {
 // batch compute the vectors first where options.part_tokens cuts it, then the loss and its gradient with
 // respect to the vectors, then each part's vectors again with a tape (Gao et al. 2021, "Scaling deep
 // contrastive learning batch size under memory limited setup"): the same loss, and gradients up to rounding.
-// Between the batches of train.accumulate and the processes of a run nothing is compared.
+// Of a batch that is spread over processes each one computes its share of the vectors, hears of the others',
+// and computes the loss over all of them: what its own vectors are to do is then known to it.
+// Between the batches of train.accumulate nothing is compared.
 bool sees_whole_batch(SentenceLoss loss);
 
 // The inputs of the classifier of kSoftmax over vectors of this width.

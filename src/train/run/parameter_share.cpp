@@ -74,24 +74,35 @@ std::vector<Example> share_of(std::span<const Example> batch, DataPart part) {
   return own;
 }
 
-Tensor rows_of_all(Ranks& ranks, const Tensor& own) {
-  const Tensor rows = own.contiguous();
-  const std::int64_t cols = rows.cols(), row_bytes = cols * static_cast<std::int64_t>(sizeof(float));
-  const std::vector<std::string> all =
-      ranks.gather_everywhere(std::string(reinterpret_cast<const char*>(rows.data<float>()), rows.bytes()));
-  std::int64_t bytes = 0;
-  for (const std::string& part : all) bytes += std::ssize(part);
-  const std::int64_t count = row_bytes > 0 ? bytes / row_bytes : 0;
+Tensor rows_of_all(Ranks& ranks, const Tensor& own, std::span<const Example> batch) {
+  std::string message;
+  std::vector<float> rows;
+  if (own.defined()) {
+    rows = own.values<float>();
+    message.assign(1, 'r').append(reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(float));
+  }
+  const std::vector<std::string> all = ranks.gather_everywhere(std::move(message));
+  if (std::any_of(all.begin(), all.end(), [](const std::string& one) { return one.empty(); })) return {};
+
+  const std::int64_t cols = own.cols();
+  std::int64_t count = 0;
+  std::vector<std::size_t> expected(all.size(), 1), at(all.size(), 1);  // bytes
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    count += batch[i].sequences();
+    expected[i % all.size()] += static_cast<std::size_t>(batch[i].sequences() * cols) * sizeof(float);
+  }
+  for (std::size_t rank = 0; rank < all.size(); ++rank)
+    if (all[rank].size() != expected[rank])
+      fail(Errc::kInternal, "rows of all: rank {} has {} bytes, expected {} in rows of {} values", rank,
+           all[rank].size() - 1, expected[rank] - 1, cols);
   Tensor out = Tensor::empty({count, cols});
-  for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    const std::int64_t first = static_cast<std::int64_t>(rank), step = std::ssize(all);
-    const std::int64_t expected = (count - first + step - 1) / step;
-    if (std::ssize(all[rank]) != expected * row_bytes)
-      fail(Errc::kInternal, "rows of all: rank {} has {} bytes, expected {} rows of {} bytes", rank,
-           all[rank].size(), expected, row_bytes);
-    for (std::int64_t r = 0; r < expected; ++r)
-      std::memcpy(out.mutable_row<float>(first + r * step), all[rank].data() + r * row_bytes,
-                  static_cast<std::size_t>(row_bytes));
+  std::byte* to = out.mutable_raw();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const std::size_t rank = i % all.size();
+    const auto bytes = static_cast<std::size_t>(batch[i].sequences() * cols) * sizeof(float);
+    std::memcpy(to, all[rank].data() + at[rank], bytes);
+    at[rank] += bytes;
+    to += bytes;
   }
   return out;
 }

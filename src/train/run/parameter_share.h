@@ -17,9 +17,10 @@ namespace lyceum {
 // Of the examples of a whole batch those whose place in it is part.index modulo part.count.
 std::vector<Example> share_of(std::span<const Example> batch, DataPart part);
 
-// own: F32 [own examples of a batch, D], a row for each. Gives [examples of the batch, D] in the batch's
-// order. Throws Errc::kInternal where the ranks' shares are not those of one batch.
-Tensor rows_of_all(Ranks& ranks, const Tensor& own);
+// own: F32 [sequences of this rank's share of the batch, D]. Gives [sequences of the batch, D] in the batch's
+// order; not defined() where a rank leaves the step, which gives no tensor: then all of them leave. Throws
+// Errc::kInternal where a rank has other rows than its share of the batch has.
+Tensor rows_of_all(Ranks& ranks, const Tensor& own, std::span<const Example> batch);
 
 // The weights get the values that they have with their owners; all with rank 0: `owners` of zeros.
 void spread_weights(Ranks& ranks, std::span<const WeightPtr> weights, std::span<const int> owners);

@@ -19,31 +19,58 @@ DataPart part_of(const Ranks& ranks) {
           .count = static_cast<std::uint64_t>(ranks.size())};
 }
 
-TEST(BatchShare, EveryExampleIsWithOneRankAndItsRowComesBackInItsPlace) {
+// Of this many sequences each.
+std::vector<Example> batch_of(std::span<const std::int64_t> sequences) {
+  std::vector<Example> batch(sequences.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    batch[i].id = i;
+    batch[i].begins.assign(static_cast<std::size_t>(sequences[i]), 0);
+  }
+  return batch;
+}
+
+TEST(BatchShare, EveryExampleIsWithOneRankAndItsRowsComeBackInTheirPlaces) {
+  const std::vector<std::int64_t> lengths[] = {{}, {1}, {1, 1}, {1, 3, 2, 1, 1, 4, 2}, {2, 2, 2, 2}};
   for (const int size : {1, 2, 3, 5})
-    for (const std::size_t count : {0u, 1u, 2u, 7u, 10u}) {
-      std::vector<Example> batch(count);
-      for (std::size_t i = 0; i < count; ++i) batch[i].id = i;
+    for (const std::vector<std::int64_t>& sequences : lengths) {
+      const std::vector<Example> batch = batch_of(sequences);
+      std::vector<float> expected;
+      for (std::size_t i = 0; i < batch.size(); ++i)
+        for (std::int64_t s = 0; s < sequences[i]; ++s)
+          for (int c = 0; c < 3; ++c)
+            expected.push_back(static_cast<float>(i * 100) + static_cast<float>(s * 10 + c));
       on_ranks(size, [&](Ranks& ranks) {
         const std::vector<Example> own = share_of(batch, part_of(ranks));
-        Tensor rows = Tensor::empty({std::ssize(own), 3});
-        for (std::size_t i = 0; i < own.size(); ++i)
-          for (int c = 0; c < 3; ++c)
-            rows.mutable_row<float>(static_cast<std::int64_t>(i))[c] =
-                static_cast<float>(own[i].id * 10) + static_cast<float>(c);
-        const Tensor all = rows_of_all(ranks, rows);
-        EXPECT_EQ(all.shape(), (Shape{static_cast<std::int64_t>(count), 3}));
-        for (std::int64_t i = 0; i < all.rows(); ++i)
-          for (int c = 0; c < 3; ++c) EXPECT_EQ(all.row<float>(i)[c], static_cast<float>(i * 10 + c));
+        std::vector<float> rows;
+        for (const Example& example : own)
+          for (std::int64_t s = 0; s < example.sequences(); ++s)
+            for (int c = 0; c < 3; ++c)
+              rows.push_back(static_cast<float>(example.id * 100) + static_cast<float>(s * 10 + c));
+        const Tensor all = rows_of_all(ranks, Tensor::of<float>({std::ssize(rows) / 3, 3}, rows), batch);
+        EXPECT_EQ(all.shape(), (Shape{std::ssize(expected) / 3, 3}));
+        EXPECT_EQ(all.values<float>(), expected);
         ranks.finish();
       });
     }
 }
 
-TEST(BatchShare, RowsThatAreNoSharesOfOneBatchAreRefused) {
-  on_ranks(2, [](Ranks& ranks) {
-    const Tensor own = Tensor::zeros({ranks.is_root() ? 2 : 4, 3});
-    expect_error(Errc::kInternal, "rows of all: rank 0 has", [&] { rows_of_all(ranks, own); });
+TEST(BatchShare, WhereOneRankLeavesAllDo) {
+  const std::vector<std::int64_t> sequences{1, 1, 1};
+  const std::vector<Example> batch = batch_of(sequences);
+  on_ranks(3, [&](Ranks& ranks) {
+    const Tensor own = ranks.rank() == 1 ? Tensor() : Tensor::zeros({1, 3});
+    EXPECT_FALSE(rows_of_all(ranks, own, batch).defined());
+    ranks.finish();
+  });
+}
+
+TEST(BatchShare, RowsThatAreNoSharesOfTheBatchAreRefused) {
+  const std::vector<std::int64_t> sequences{1, 2, 1};
+  const std::vector<Example> batch = batch_of(sequences);
+  on_ranks(2, [&](Ranks& ranks) {
+    const Tensor own = Tensor::zeros({ranks.is_root() ? 3 : 2, 3});
+    expect_error(Errc::kInternal, "rows of all: rank 0 has 36 bytes, expected 24",
+                 [&] { rows_of_all(ranks, own, batch); });
     ranks.finish();
   });
 }

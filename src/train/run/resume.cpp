@@ -14,12 +14,6 @@ namespace fs = std::filesystem;
 
 void Trainer::expect_same_everywhere() {
   if (ranks_.is_alone()) return;
-  using enum ObjectiveKind;
-  if (recipe_.objective.kind == kPairs || recipe_.objective.kind == kTriplets)
-    fail(Errc::kUnsupported,
-         "objective.kind: losses over the vectors of a whole batch are computed by one process, "
-         "found {}. Fix: start it without mpirun",
-         ranks_.size());
   expect_same(ranks_, "recipe", recipe_.resolved);
   expect_same(ranks_, "list of parameters", state_.model);
   expect_same(ranks_, "set of training and validation data", data_of(learning_));

@@ -73,8 +73,7 @@ double Trainer::learn(const Global& batch, GradientExchange& exchange) {
   LearnOptions options{.dropout_seed = std::uint64_t{block[1]} << 32 | block[0],
                        .recompute_layers = recipe_.train.recompute_layers,
                        .part_tokens = recipe_.train.part_tokens,
-                       .part = own_part(),
-                       .rows_of_all = [&](const Tensor& own) { return rows_of_all(ranks_, own); }};
+                       .part = own_part()};
   Gradients gradients;
   const auto give = [&](std::size_t i) {
     Tensor gradient = gradients.take(weights_[i]->variable());
@@ -83,10 +82,17 @@ double Trainer::learn(const Global& batch, GradientExchange& exchange) {
   const auto look_around = [&] {
     if (!ranks_.is_alone() && interrupted()) throw LeftStep();
   };
+  options.rows_of_all = [&](const Tensor& own) {
+    const Tensor all = rows_of_all(ranks_, interrupted() ? Tensor() : own, options.batch);
+    if (!all.defined()) throw LeftStep();
+    return all;
+  };
   double loss = 0;
   try {
     for (const Batch& part : batch.parts) {
-      look_around();
+      options.batch = part.examples;
+      // who leaves where others wait for rows says so there
+      if (!learning_.objective->compares_examples()) look_around();
       if (!ranks_.is_alone() && &part == &batch.parts.back())
         options.on_complete = [&](Variable variable) {
           look_around();
