@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "text/bpe_json.h"
 #include "text/byte_level.h"
 #include "text/tokenizer_impl.h"
 
@@ -32,29 +33,18 @@ std::string byte_tokenizer_json() {
     append_utf8(symbol, byte_character(static_cast<unsigned char>(byte)));
     vocabulary[symbol] = byte;
   }
-  const auto byte_level = [](bool flags) {  // the decoder knows none: it is written as the reference does
-    return nlohmann::ordered_json{
-        {"type", "ByteLevel"}, {"add_prefix_space", flags}, {"trim_offsets", flags}, {"use_regex", flags}};
-  };
-  const nlohmann::ordered_json all{{"version", "1.0"},
-                                   {"truncation", nullptr},
-                                   {"padding", nullptr},
-                                   {"added_tokens", nlohmann::ordered_json::array()},
-                                   {"normalizer", nullptr},
-                                   {"pre_tokenizer", byte_level(false)},
-                                   {"post_processor", nullptr},
-                                   {"decoder", byte_level(true)},
-                                   {"model",
-                                    {{"type", "BPE"},
-                                     {"dropout", nullptr},
-                                     {"unk_token", nullptr},
-                                     {"continuing_subword_prefix", nullptr},
-                                     {"end_of_word_suffix", nullptr},
-                                     {"fuse_unk", false},
-                                     {"byte_fallback", false},
-                                     {"ignore_merges", false},
-                                     {"vocab", std::move(vocabulary)},
-                                     {"merges", nlohmann::ordered_json::array()}}}};
+  const auto none = nlohmann::ordered_json::array();
+  const nlohmann::ordered_json all{
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", none},
+      {"normalizer", nullptr},
+      {"pre_tokenizer",
+       byte_level_json({.add_prefix_space = false, .trim_offsets = false, .use_regex = false})},
+      {"post_processor", nullptr},
+      {"decoder", byte_level_json()},
+      {"model", bpe_model_json(std::move(vocabulary), none)}};
   return all.dump(2) + "\n";
 }
 

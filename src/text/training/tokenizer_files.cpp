@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "text/bpe_json.h"
 
 namespace lyceum {
 namespace {
@@ -44,13 +45,6 @@ std::size_t id_of(const TokenizerPlan& plan, const std::string& token) {
                                   plan.special.begin());
 }
 
-Ordered byte_level(bool add_prefix_space, bool trim_offsets) {
-  return {{"type", "ByteLevel"},
-          {"add_prefix_space", add_prefix_space},
-          {"trim_offsets", trim_offsets},
-          {"use_regex", true}};
-}
-
 Ordered normalizer_of(const TokenizerPlan& plan) {
   if (plan.kind == VocabularyKind::kWordPiece)
     return {{"type", "BertNormalizer"},
@@ -74,7 +68,7 @@ Ordered post_processor_of(const TokenizerPlan& plan) {
             {"trim_offsets", true},
             {"add_prefix_space", false}};
   if (plan.around == TextTemplate::kNone)
-    return plan.kind == VocabularyKind::kBpe ? byte_level(true, false)
+    return plan.kind == VocabularyKind::kBpe ? byte_level_json({.trim_offsets = false})
                                              : Ordered();  // R ByteLevelBPETokenizer
   Ordered special = Ordered::object();
   for (const char* token : {kCls, kSep})
@@ -106,16 +100,7 @@ Ordered model_of(const TokenizerPlan& plan, const LearnedVocabulary& learned) {
   Ordered merges = Ordered::array();
   for (const auto& [left, right] : learned.merges)
     merges.push_back(Ordered::array({learned.tokens[left], learned.tokens[right]}));
-  return {{"type", "BPE"},
-          {"dropout", nullptr},
-          {"unk_token", nullptr},
-          {"continuing_subword_prefix", nullptr},
-          {"end_of_word_suffix", nullptr},
-          {"fuse_unk", false},
-          {"byte_fallback", false},
-          {"ignore_merges", false},
-          {"vocab", vocabulary_of(learned.tokens)},
-          {"merges", std::move(merges)}};
+  return bpe_model_json(vocabulary_of(learned.tokens), std::move(merges));
 }
 
 }  // namespace
@@ -151,10 +136,11 @@ std::string tokenizer_json(const TokenizerPlan& plan, const LearnedVocabulary& l
       {"padding", nullptr},
       {"added_tokens", std::move(added)},
       {"normalizer", normalizer_of(plan)},
-      {"pre_tokenizer", is_bpe ? byte_level(false, true) : Ordered{{"type", "BertPreTokenizer"}}},
+      {"pre_tokenizer",
+       is_bpe ? byte_level_json({.add_prefix_space = false}) : Ordered{{"type", "BertPreTokenizer"}}},
       {"post_processor", post_processor_of(plan)},
       {"decoder", is_bpe
-                      ? byte_level(true, true)
+                      ? byte_level_json()
                       : Ordered{{"type", "WordPiece"}, {"prefix", kContinuationPrefix}, {"cleanup", true}}},
       {"model", model_of(plan, learned)}};
   return file.dump(2);
