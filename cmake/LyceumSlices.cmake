@@ -2,7 +2,8 @@
 #
 #   lyceum_slice(op softmax)      src/ops/softmax   -> objects, test program op_softmax_test, labels "op;softmax"
 #
-# Files whose names end in _test.cpp are tests; everything else is the library's.
+# Files whose names end in _test.cpp are tests; everything else is the library's. A test that says "Needs the family NAME." in a
+# comment at its top is left out where LYCEUM_MODELS has no such family.
 include_guard(GLOBAL)
 
 set(LYCEUM_SLICES "" CACHE INTERNAL "")
@@ -43,10 +44,27 @@ function(lyceum_add_slice kind name sources)
   endif()
 endfunction()
 
-# A test program over the whole library and what tests share (check/).
+# The sources among these tests whose families are there.
+function(lyceum_possible_tests out)
+  set(possible)
+  foreach(source ${ARGN})
+    file(STRINGS ${source} needs LIMIT_COUNT 1 REGEX "^//.*Needs the family [a-z0-9_]+\\.")
+    string(REGEX REPLACE ".*Needs the family ([a-z0-9_]+)\\..*" "\\1" family "${needs}")
+    if(NOT needs OR family IN_LIST LYCEUM_MODELS)
+      list(APPEND possible ${source})
+    endif()
+  endforeach()
+  set(${out} "${possible}" PARENT_SCOPE)
+endfunction()
+
+# A test program over the whole library and what tests share (check/); none where no source is left.
 function(lyceum_test target)
   cmake_parse_arguments(ARG "" "" "LABELS;SOURCES" ${ARGN})
-  add_executable(${target} ${ARG_SOURCES})
+  lyceum_possible_tests(sources ${ARG_SOURCES})
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE lyceum_options lyceum lyceum_check GTest::gtest_main)
   target_compile_definitions(${target} PRIVATE LYCEUM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${target} COMMAND ${target})

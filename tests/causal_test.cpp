@@ -1,4 +1,4 @@
-// A causal model at the command line: what it serves, and what it is refused for.
+// A causal model at the command line: what it serves, and what it is refused for. Needs the family gpt2.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
