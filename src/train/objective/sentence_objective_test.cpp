@@ -195,6 +195,50 @@ TEST_F(SentenceObjectives, ValidationCountsWhatTheLossIsAbout) {
   EXPECT_EQ(report({.loss = kMse}, 2), "");
 }
 
+TEST_F(SentenceObjectives, AreJudgedByTheLossThatIsLearnt) {
+  for (const Kind& kind : kKinds) {
+    const auto objective = sentence_objective(kind.options, 6);
+    const std::vector<Example> batch = examples(8, kind.texts, kind.options.loss);
+    Judgement judgement;
+    objective->judge({.model = model_.loaded.model.get(), .sentence = model_.head.get()}, batch, judgement);
+    const double learnt = learn(*objective, batch, {}).loss;
+    EXPECT_NEAR(objective->report(judgement).loss_nats, learnt, 1e-6 * learnt)
+        << static_cast<int>(kind.options.loss);
+    EXPECT_EQ(judgement.counts, objective->counts(batch));
+    EXPECT_NEAR(judgement.losses[0], learnt * judgement.counts[0], 1e-6 * judgement.losses[0]);
+  }
+}
+
+// The positive is the anchor's own text, the negative another: all are right. A classifier that knows one
+// class only is right where it is that one.
+TEST_F(SentenceObjectives, CountAsRightWhatIs) {
+  const auto accuracy = [&](const Objective& objective, std::span<const Example> batch) {
+    Judgement judgement;
+    objective.judge({.model = model_.loaded.model.get(), .sentence = model_.head.get()}, batch, judgement);
+    return judgement.hits / judgement.guesses;
+  };
+  std::vector<Example> pairs(6), triplets(6);
+  for (std::size_t i = 0; i < 6; ++i) {
+    const auto word = static_cast<std::int32_t>(5 + i), other = static_cast<std::int32_t>(12 + i);
+    pairs[i].ids = {2, word, 3, 2, word, 3};
+    pairs[i].begins = {0, 3};
+    pairs[i].labels = {static_cast<std::int64_t>(i % 3)};
+    triplets[i].ids = {2, word, 3, 2, word, 3, 2, other, 3};
+    triplets[i].begins = {0, 3, 6};
+  }
+  EXPECT_EQ(accuracy(*sentence_objective({.loss = kMultipleNegatives}, 6), pairs), 1);
+  EXPECT_EQ(accuracy(*sentence_objective({.loss = kMultipleNegatives}, 6), triplets), 1);
+  for (const SentenceDistance distance :
+       {SentenceDistance::kCosine, SentenceDistance::kEuclidean, SentenceDistance::kManhattan})
+    EXPECT_EQ(accuracy(*sentence_objective({.loss = kTriplet, .distance = distance}, 6), triplets), 1);
+  const auto weight = std::make_shared<Weight>("classifier.weight", Tensor::zeros({3, 18})),
+             bias = std::make_shared<Weight>("classifier.bias",
+                                             Tensor::of<float>({3}, std::vector<float>{0, 1, 0}));
+  std::vector<Example> classes = pairs;
+  classes.resize(5);  // of which two have class 1
+  EXPECT_NEAR(accuracy(*sentence_objective({.loss = kSoftmax}, 6, {weight, bias}), classes), 0.4, 1e-12);
+}
+
 TEST_F(SentenceObjectives, NoExampleAndNoTotalAddNothing) {
   const auto objective = sentence_objective({.loss = kCosent}, 6);
   EXPECT_EQ(objective->counts({}), std::vector<double>{0});

@@ -49,6 +49,22 @@ TEST(Recipe, SaysWhatIsTrainedAndHow) {
   EXPECT_FALSE(r.model.dropout.has_value());
 }
 
+TEST(Recipe, DefaultsArePyTorchs) {
+  const Recipe r = parse(with("learning_rate = 1e-3", ""));
+  EXPECT_EQ(r.train.learning_rate, 3e-4);  // ours
+  EXPECT_EQ(r.train.weight_decay, 0.01);
+  EXPECT_EQ(r.train.optimizer.kind, OptimizerKind::kAdamW);
+  EXPECT_EQ(r.train.optimizer.beta1, 0.9);
+  EXPECT_EQ(r.train.optimizer.beta2, 0.999);
+  EXPECT_EQ(r.train.optimizer.epsilon, 1e-8);
+  EXPECT_EQ(r.train.accumulate, 1);
+  EXPECT_TRUE(r.data.shuffle);
+  EXPECT_FALSE(parse(kGood, {"data.shuffle=false"}).data.shuffle);
+  EXPECT_FALSE(r.output.keep_best);
+  const Recipe early = parse(kGood, {"data.valid=v.txt", "train.valid_every=5", "train.patience=2"});
+  EXPECT_TRUE(early.output.keep_best);
+}
+
 TEST(Recipe, WhatIsResolvedIsTheSameRecipe) {
   const Recipe r = parse(kGood, {"train.schedule=cosine", "train.warmup_steps=3", "model.dropout=0.25"});
   std::string text = r.resolved;
@@ -63,6 +79,7 @@ TEST(Recipe, ArgumentsStandOverTheFile) {
                                  "model.config.n_layer=5", "output.directory=some where"});
   EXPECT_EQ(r.train.steps, 7);
   EXPECT_EQ(r.data.train, std::vector<std::string>{"b.txt"});
+  EXPECT_EQ(r.train.optimizer.beta1, 0.8);
   EXPECT_EQ(r.train.optimizer.beta2, 0.95);
   EXPECT_NE(r.model.config.find(R"("n_layer":5)"), std::string::npos);
   EXPECT_EQ(r.output.directory, "some where");

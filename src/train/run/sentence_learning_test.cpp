@@ -9,6 +9,7 @@
 #include "check/expect_error.h"
 #include "check/gradcheck.h"
 #include "nn/sentence_model.h"
+#include "train/run/checkpoints.h"
 #include "train/run/sentence_test_run.h"
 #include "train/run/trainer.h"
 
@@ -88,6 +89,21 @@ TEST_F(SentenceLearning, AStoppedRunEndsWithTheBitsOfOneThatWasNot) {
     EXPECT_EQ(check::same_bits(a.body().parameters()[i]->f32(), b.body().parameters()[i]->f32()), "");
   for (std::size_t i = 0; i < a.head->parameters().size(); ++i)
     EXPECT_EQ(check::same_bits(a.head->parameters()[i]->f32(), b.head->parameters()[i]->f32()), "");
+}
+
+TEST_F(SentenceLearning, TheClassifierOfTheObjectiveLearnsAndStaysBehind) {
+  write_model({.sentence = true});
+  write_data();
+  const auto classifier_after = [&](const char* steps) {
+    train(recipe({"objective.loss=softmax", "objective.score_range=", std::string("train.steps=") + steps}),
+          {.restart = true});
+    const auto saved = Checkpoints(folder_ / "run", 2).newest();
+    return saved->tensors.at("model.objective.classifier.weight").values<float>();
+  };
+  EXPECT_NE(classifier_after("1"), classifier_after("2"));
+  const SentenceModel found = saved();
+  for (const WeightPtr& weight : found.body().parameters())
+    EXPECT_EQ(weight->name().find("classifier"), std::string::npos) << weight->name();
 }
 
 TEST_F(SentenceLearning, EveryLossTrainsFromARecipe) {
