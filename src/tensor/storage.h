@@ -10,7 +10,9 @@
 namespace lyceum {
 
 // The pool keeps freed blocks for the next tensor of about that size, so that a forward pass allocates from
-// the system once. Blocks are aligned to 64 bytes; those of 2 MiB and more ask for huge pages.
+// the system once; where more would be
+// held than was in use at once, what was free for longest goes back. Blocks are
+// aligned to 64 bytes; those of 2 MiB and more ask for huge pages.
 struct MemoryUse {
   std::uint64_t live_bytes = 0;  // in tensors now
   std::uint64_t peak_bytes = 0;  // the most there were since reset_peak_memory()

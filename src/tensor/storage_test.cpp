@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <vector>
 
 #include "check/message_of.h"
 #include "tensor/tensor.h"
@@ -35,6 +37,30 @@ TEST(Storage, TheSteadyStateTakesNothingFromTheSystem) {
   const std::uint64_t held = memory_use().held_bytes;
   for (int i = 0; i < 10; ++i) pass();
   EXPECT_EQ(memory_use().held_bytes, held);
+}
+
+// Two phases whose blocks are of other sizes: a pool that kept both would hold 512 MiB.
+TEST(Storage, WhatIsKeptStaysNearWhatIsUsed) {
+  trim_memory();
+  for (int step = 0; step < 3; ++step)
+    for (const std::size_t bytes : {std::size_t{2} << 20, std::size_t{5} << 20}) {
+      std::vector<std::shared_ptr<Storage>> phase;
+      for (std::size_t all = 0; all < std::size_t{256} << 20; all += bytes)
+        phase.push_back(Storage::allocate(bytes));
+      EXPECT_LE(memory_use().held_bytes, std::uint64_t{(256 + 32 + 64 + 8)} << 20);
+    }
+}
+
+TEST(Storage, AFreeBlockServesWhatIsAQuarterSmaller) {
+  trim_memory();
+  const std::byte* first;
+  {
+    const auto storage = Storage::allocate(12 << 20);
+    first = storage->data();
+  }
+  { EXPECT_EQ(Storage::allocate(10 << 20)->data(), first); }
+  { EXPECT_EQ(Storage::allocate(12 << 20)->data(), first); }
+  { EXPECT_NE(Storage::allocate(8 << 20)->data(), first); }
 }
 
 TEST(Storage, CountsLiveAndPeakBytes) {

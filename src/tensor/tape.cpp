@@ -24,6 +24,19 @@ const Tensor* Gradients::find(Variable variable) const {
   return it == sums_.end() ? nullptr : &it->second;
 }
 
+float* Gradients::sum(Variable variable, const Shape& shape, bool& is_new) {
+  Tensor& sum = sums_[variable];
+  is_new = !sum.defined();
+  if (is_new) {
+    sum = Tensor::empty(shape);
+  } else if (sum.shape() != shape) {
+    fail(Errc::kInternal, "gradient: found {} after {} for one variable", shape.text(), sum.shape().text());
+  } else if (sum.storage().use_count() != 1) {
+    sum = sum.clone();  // what others hold too is never written to
+  }
+  return sum.mutable_data<float>();
+}
+
 void Gradients::add(Variable variable, Tensor gradient) {
   gradient.set_variable(0);
   Tensor& sum = sums_[variable];
@@ -107,6 +120,17 @@ void Tape::record(std::string_view op, std::span<Tensor* const> outputs, Note no
   notes_.push_back(std::move(entry));
 }
 
+void Tape::rebuilds(const Tensor& output, std::function<Tensor()> again) {
+  rebuilds_.insert_or_assign(output.variable(), std::move(again));
+}
+
+Saved::Saved(const Tensor& x) : variable_(x.variable()) {
+  if (t_active != nullptr && variable_ != 0)
+    if (const auto it = t_active->rebuilds_.find(variable_); it != t_active->rebuilds_.end())
+      again_ = it->second;
+  if (!again_) kept_ = x;
+}
+
 void Tape::walk(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& gradients,
                 FunctionRef<void(std::size_t)> after) {
   const Recording off(nullptr);
@@ -120,6 +144,7 @@ void Tape::walk(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, G
   while (!notes_.empty()) {
     Entry entry = std::move(notes_.back());
     notes_.pop_back();
+    for (const Variable output : entry.outputs) rebuilds_.erase(output);
     std::vector<Tensor> cotangents;
     bool reached = false;
     for (std::size_t i = 0; i < entry.outputs.size(); ++i) {

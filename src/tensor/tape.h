@@ -28,6 +28,9 @@ class Gradients {
   const Tensor* find(Variable variable) const;
   void add(Variable variable, Tensor gradient);  // adds up; f32, contiguous
   void add(Gradients&& others);
+  // The sum itself, f32 and contiguous, for an op that adds to it in place before anything else is done here.
+  // is_new: there was none, and its elements are not set yet.
+  float* sum(Variable variable, const Shape& shape, bool& is_new);
   Tensor take(Variable variable);           // removes it; not defined() when there is none
   std::vector<Variable> variables() const;  // that have one, in no particular order
 
@@ -43,14 +46,35 @@ class BackwardPass {
   // The cotangent of the i-th output (f32, contiguous). Not defined() when nothing came back through it; a
   // note runs only if at least one is.
   const Tensor& cotangent(std::size_t i = 0) const { return outputs_[i]; }
-  void add(const Tensor& input, Tensor gradient) {  // ignored for constants
-    if (input.variable() != 0) gradients_->add(input.variable(), std::move(gradient));
+  // Ignored for constants. A note that needs no more of an input than its variable keeps that alone: the
+  // tensor's memory is free then.
+  void add(Variable input, Tensor gradient) {
+    if (input != 0) gradients_->add(input, std::move(gradient));
+  }
+  void add(const Tensor& input, Tensor gradient) { add(input.variable(), std::move(gradient)); }
+  // As Gradients::sum, of an input that is a variable.
+  float* sum(Variable input, const Shape& shape, bool& is_new) {
+    return gradients_->sum(input, shape, is_new);
   }
   void add(Gradients&& gradients) { gradients_->add(std::move(gradients)); }
 
  private:
   Gradients* gradients_;
   std::vector<Tensor> outputs_;
+};
+
+// What a note keeps of an input: the tensor, or, where its op has told the active tape how to make it again
+// (Tape::rebuilds), that.
+class Saved {
+ public:
+  explicit Saved(const Tensor& x);
+  Tensor get() const { return again_ ? again_() : kept_; }  // made anew at each call
+  Variable variable() const noexcept { return variable_; }
+
+ private:
+  Tensor kept_;
+  Variable variable_;
+  std::function<Tensor()> again_;
 };
 
 class Tape {
@@ -85,6 +109,10 @@ class Tape {
     record(op, std::span(outputs.begin(), outputs.size()), std::move(note));
   }
 
+  // How to make an output that was just recorded again, with the same bits, from what its note keeps anyhow:
+  // for outputs that cost less to make than to keep. Notes that save it by Saved keep no copy of it.
+  void rebuilds(const Tensor& output, std::function<Tensor()> again);
+
   // Gradients of sum over i of <cotangent_i, output_i>. Notes are dropped as they are used: one call per
   // recording.
   Gradients backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents);
@@ -101,6 +129,7 @@ class Tape {
  private:
   friend Tape* recording(std::initializer_list<const Tensor*> inputs) noexcept;
   friend Tensor recomputed(std::vector<Tensor> inputs, std::function<Tensor(const std::vector<Tensor>&)> f);
+  friend class Saved;
   class Observing;
   struct Entry {
     std::string_view op;
@@ -112,6 +141,7 @@ class Tape {
   void walk(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangents, Gradients& gradients,
             FunctionRef<void(std::size_t)> after);
   std::vector<Entry> notes_;
+  std::unordered_map<Variable, std::function<Tensor()>> rebuilds_;  // of outputs of these notes
   std::unordered_map<Variable, std::size_t> first_use_;  // no note before this one reads the variable
 };
 

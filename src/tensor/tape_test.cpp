@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "check/message_of.h"
 
@@ -91,6 +94,47 @@ TEST_F(TapeTest, ASharedCotangentIsNotWrittenTo) {
   const Gradients g = tape.backward({{a, same}, {b, same}});
   EXPECT_EQ(first(g.of(x)), 2.0f);
   EXPECT_EQ(same.values<float>(), std::vector<float>(6, 1.0f));
+}
+
+TEST(Gradients, ASumIsAddedToInPlaceAndOneThatOthersHoldIsNot) {
+  Gradients g;
+  bool is_new = false;
+  float* sum = g.sum(7, {2, 3}, is_new);
+  EXPECT_TRUE(is_new);
+  std::fill_n(sum, 6, 1.0f);
+  EXPECT_EQ(g.sum(7, {2, 3}, is_new), sum);
+  EXPECT_FALSE(is_new);
+  const Tensor held = *g.find(7);
+  float* other = g.sum(7, {2, 3}, is_new);
+  EXPECT_NE(other, sum);
+  other[0] += 2;
+  EXPECT_EQ(held.values<float>(), std::vector<float>(6, 1.0f));
+  EXPECT_EQ(g.take(7).values<float>(), (std::vector<float>{3, 1, 1, 1, 1, 1}));
+  g.add(8, Tensor::full({2}, 1));
+  EXPECT_EQ(check::message_of(Errc::kInternal, [&] { g.sum(8, {3}, is_new); }),
+            "gradient: found [3] after [2] for one variable");
+}
+
+// z = y y, whose gradient 2 y needs y, which its op can make again.
+TEST_F(TapeTest, WhatIsSavedIsMadeAgainWhereItsOpToldHow) {
+  for (const bool rebuilds : {false, true}) {
+    int made = 0;
+    std::weak_ptr<Storage> kept;
+    const Tensor z = record([&] {
+      const Tensor y = times(x, 3);
+      kept = y.storage();
+      if (rebuilds) tape.rebuilds(y, [&made, from = x.detached()] { return ++made, times(from, 3); });
+      Tensor out = Tensor::full(y.shape(), first(y) * first(y));
+      tape.record("square", {&out}, [saved = Saved(y)](BackwardPass& pass) {
+        pass.add(saved.variable(), times(pass.cotangent(), 2 * first(saved.get())));
+      });
+      return out;
+    });
+    EXPECT_EQ(kept.expired(), rebuilds);
+    EXPECT_EQ(made, 0);
+    EXPECT_EQ(first(tape.backward({{z, cotangent(1)}}).of(x)), 18.0f);
+    EXPECT_EQ(made, rebuilds ? 1 : 0);
+  }
 }
 
 TEST_F(TapeTest, AnOutputThatNothingReadsHasNoCotangent) {

@@ -37,6 +37,8 @@ class Panels {
 
  private:
   friend void pack(std::span<const PackSource>, std::int64_t, Panels&);
+  friend void pack_below(std::span<const PackSource>, std::span<const std::int64_t>, Panels&);
+  float* resize(std::int64_t n, std::int64_t k);
   AlignedFloats floats_;
   std::int64_t n_ = 0, k_ = 0, width_ = 0;
 };
@@ -44,6 +46,8 @@ class Panels {
 // Packs the sources side by side along n, all with `k` rows. Several threads for large ones. Reuses the
 // memory of `to`.
 void pack(std::span<const PackSource> sources, std::int64_t k, Panels& to);
+// One below the other instead: the i-th has ks[i] rows, all have the same n.
+void pack_below(std::span<const PackSource> sources, std::span<const std::int64_t> ks, Panels& to);
 
 // y = act(chain + bias) + residual
 struct Epilogue {
@@ -61,13 +65,16 @@ struct LeftMatrix {
   bool transposed = false;
 };
 
+// Where the chains of a product begin.
+enum class From : std::uint8_t { kZero, kResult };  // kResult: at what stands in c
+
 // c[m * c_stride + n] for m in [0, rows). Writes nothing else; c may not overlap the inputs.
 void product(const LeftMatrix& a, std::int64_t rows, const Panels& b, float* c, std::int64_t c_stride,
-             const Epilogue& epilogue = {});
+             const Epilogue& epilogue = {}, From from = From::kZero);
 
 // The same for a right-hand side that is used once: packed into this thread's scratch first.
 void product_once(const LeftMatrix& a, std::int64_t rows, const PackSource& b, std::int64_t k, float* c,
-                  std::int64_t c_stride);
+                  std::int64_t c_stride, From from = From::kZero);
 
 // The activation of a row, elementwise; y may be x.
 void activate(const float* x, float* y, std::int64_t n, Activation activation) noexcept;

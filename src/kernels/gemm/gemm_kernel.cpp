@@ -13,6 +13,7 @@
 #include "kernels/isa.h"
 #include "kernels/simd/activation-inl.h"
 #include "kernels/simd/lanes-inl.h"
+#include "kernels/simd/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lyceum::kernels::HWY_NAMESPACE {
@@ -25,26 +26,26 @@ constexpr int kTileRows = 6, kTileVectors = 2;
 constexpr int kTileRows = 6, kTileVectors = 4;
 #endif
 
-template <int kVectors>
+template <int kVectors, bool kTransposed>
 void Rows(const TileArgs& t) {
   switch (t.rows) {
     case 1:
-      return Tile<1, kVectors, false, true>(t, t.columns, t.first);
+      return Tile<1, kVectors, kTransposed, true>(t, t.columns, t.first);
     case 2:
-      return Tile<2, kVectors, false, true>(t, t.columns, t.first);
+      return Tile<2, kVectors, kTransposed, true>(t, t.columns, t.first);
     case 3:
-      return Tile<3, kVectors, false, true>(t, t.columns, t.first);
+      return Tile<3, kVectors, kTransposed, true>(t, t.columns, t.first);
     case 4:
-      return Tile<4, kVectors, false, true>(t, t.columns, t.first);
+      return Tile<4, kVectors, kTransposed, true>(t, t.columns, t.first);
     case 5:
-      return Tile<5, kVectors, false, true>(t, t.columns, t.first);
+      return Tile<5, kVectors, kTransposed, true>(t, t.columns, t.first);
     case 6:
-      return Tile<6, kVectors, false, true>(t, t.columns, t.first);
+      return Tile<6, kVectors, kTransposed, true>(t, t.columns, t.first);
 #if HWY_TARGET <= HWY_AVX3
     case 7:
-      return Tile<7, kVectors, false, true>(t, t.columns, t.first);
+      return Tile<7, kVectors, kTransposed, true>(t, t.columns, t.first);
     case 8:
-      return Tile<8, kVectors, false, true>(t, t.columns, t.first);
+      return Tile<8, kVectors, kTransposed, true>(t, t.columns, t.first);
 #endif
     default:
       return;
@@ -53,7 +54,8 @@ void Rows(const TileArgs& t) {
 
 // Panels packed for another instruction set are read in parts of 16 columns (every width is a multiple of
 // it).
-void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
+template <bool kTransposed>
+void TileRowOf(const TileArgs& args, std::int64_t row_count) {
   constexpr std::int64_t kColumns = static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors;
   TileArgs t = args;
   // The lines of the next panel, shared out over this one's tiles.
@@ -61,7 +63,7 @@ void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
                      lines = args.panel_stride / 4;  // of 4 rows of k
   t.ahead_lines = static_cast<int>((lines + tiles - 1) / tiles);
   for (std::int64_t m = 0; m < row_count; m += kTileRows) {
-    t.a = args.a + m * args.a_stride;
+    t.a = args.a + m * (kTransposed ? 1 : args.a_stride);
     t.c = args.c + m * args.c_stride;
     t.rows = row_count - m < kTileRows ? row_count - m : kTileRows;
     t.ahead = args.ahead + (m / kTileRows) * t.ahead_lines * (t.k / 4) * 16;
@@ -71,7 +73,7 @@ void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
         part.panel = t.panel + n;
         part.c = t.c + n;
         part.columns = args.columns - n < kColumns ? args.columns - n : kColumns;
-        Rows<kTileVectors>(part);
+        Rows<kTileVectors, kTransposed>(part);
       }
     } else {
       constexpr std::int64_t kNarrow = 16;
@@ -80,10 +82,19 @@ void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
         part.panel = t.panel + n;
         part.c = t.c + n;
         part.columns = args.columns - n < kNarrow ? args.columns - n : kNarrow;
-        Rows<static_cast<int>(kParts)>(part);
+        Rows<static_cast<int>(kParts), kTransposed>(part);
       }
     }
   }
+}
+
+void TileRowImpl(const TileArgs& args, std::int64_t row_count) {
+  args.transposed ? TileRowOf<true>(args, row_count) : TileRowOf<false>(args, row_count);
+}
+
+void TurnImpl(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t cols, float* to,
+              std::int64_t to_stride) {
+  Transpose(from, stride, rows, cols, to, to_stride);
 }
 
 TileShape ShapeImpl() { return {kTileRows, static_cast<std::int64_t>(hn::MaxLanes(F32())) * kTileVectors}; }
@@ -135,11 +146,13 @@ namespace lyceum::kernels {
 
 HWY_EXPORT(ShapeImpl);
 HWY_EXPORT(TileRowImpl);
+HWY_EXPORT(TurnImpl);
 HWY_EXPORT(EpilogueImpl);
 HWY_EXPORT(BackwardImpl);
 
 TileShape tile_shape() { return LYCEUM_DISPATCH(ShapeImpl)(); }
 TileRow tile_row() { return LYCEUM_DISPATCH(TileRowImpl); }
+Turn turn() { return LYCEUM_DISPATCH(TurnImpl); }
 EpilogueRows epilogue_rows() { return LYCEUM_DISPATCH(EpilogueImpl); }
 
 void activate(const float* x, float* y, std::int64_t n, Activation activation) noexcept {

@@ -14,10 +14,11 @@ struct TileShape {
 TileShape tile_shape();
 
 // c[rows][columns] (+)= a[rows][k] panel[k][...]: `columns` of a panel whose rows are `panel_stride` apart,
-// rows <= tile rows.
+// rows <= tile rows. a is [rows][a_stride], or transposed [k][a_stride].
 struct TileArgs {
   const float* a;
   std::int64_t a_stride;
+  bool transposed;
   const float* panel;
   std::int64_t panel_stride, k;
   float* c;
@@ -30,6 +31,11 @@ struct TileArgs {
 using TileRow = void (*)(const TileArgs& args, std::int64_t row_count);
 // Runs the register tiles of all `row_count` rows over one panel part.
 TileRow tile_row();
+
+// to[c * to_stride + r] = from[r * stride + c]
+using Turn = void (*)(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t cols, float* to,
+                      std::int64_t to_stride);
+Turn turn();
 
 using EpilogueRows = void (*)(float* c, std::int64_t c_stride, std::int64_t rows, std::int64_t n_begin,
                               std::int64_t n_end, std::int64_t m_begin, const Epilogue& epilogue);

@@ -15,11 +15,12 @@
 
 #include <cmath>
 
-#include "base/random.h"
 #include "kernels/gemm/tile-inl.h"
 #include "kernels/isa.h"
+#include "kernels/simd/dropout-inl.h"
 #include "kernels/simd/lanes-inl.h"
 #include "kernels/simd/math-inl.h"
+#include "kernels/simd/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lyceum::kernels::HWY_NAMESPACE {
@@ -103,30 +104,11 @@ void CopyRows(const float* from, std::int64_t stride, std::int64_t rows, std::in
       hn::StoreU(LoadTail(d, from + r * stride, c, width), d, to + r * to_stride + c);
 }
 
-// [rows][width] to [width][kKeyTile] for up to kKeyTile rows, in blocks of 4 x 4.
+// [rows][width] to [width][kKeyTile] for up to kKeyTile rows.
 void TransposeTile(const float* x, std::int64_t stride, std::int64_t rows, std::int64_t width, float* to) {
-  const hn::FixedTag<float, 4> d4;
-  std::int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const float* from = x + r * stride;
-    std::int64_t c = 0;
-    for (; c + 4 <= width; c += 4) {
-      const auto a = hn::LoadU(d4, from + c), b = hn::LoadU(d4, from + stride + c);
-      const auto e = hn::LoadU(d4, from + 2 * stride + c), f = hn::LoadU(d4, from + 3 * stride + c);
-      const auto ae0 = hn::InterleaveLower(d4, a, e), ae1 = hn::InterleaveUpper(d4, a, e);
-      const auto bf0 = hn::InterleaveLower(d4, b, f), bf1 = hn::InterleaveUpper(d4, b, f);
-      hn::StoreU(hn::InterleaveLower(d4, ae0, bf0), d4, to + (c + 0) * kKeyTile + r);
-      hn::StoreU(hn::InterleaveUpper(d4, ae0, bf0), d4, to + (c + 1) * kKeyTile + r);
-      hn::StoreU(hn::InterleaveLower(d4, ae1, bf1), d4, to + (c + 2) * kKeyTile + r);
-      hn::StoreU(hn::InterleaveUpper(d4, ae1, bf1), d4, to + (c + 3) * kKeyTile + r);
-    }
-    for (; c < width; ++c)
-      for (std::int64_t i = 0; i < 4; ++i) to[c * kKeyTile + r + i] = from[i * stride + c];
-  }
-  for (; r < rows; ++r)
-    for (std::int64_t c = 0; c < width; ++c) to[c * kKeyTile + r] = x[r * stride + c];
+  Transpose(x, stride, rows, width, to, kKeyTile);
   // vectors of 16 keys are read whole; what lies behind the last key must be a number
-  for (const std::int64_t end = (rows + 15) / 16 * 16; r < end; ++r)
+  for (std::int64_t r = rows; r < (rows + 15) / 16 * 16; ++r)
     for (std::int64_t c = 0; c < width; ++c) to[c * kKeyTile + r] = 0.0f;
 }
 
@@ -203,15 +185,21 @@ HWY_INLINE bool ScalesOnly(const HeadRules& rules) {
   return rules.softcap <= 0 && rules.slope == 0 && rules.bias == nullptr;
 }
 
-// 0 or 1 / (1 - dropout) for the keys first + [0, n).
-void DropoutFactors(const HeadRules& rules, std::int64_t p, std::int64_t first, std::int64_t n,
-                    float* factors) {
-  const float kept = 1.0f / (1.0f - rules.dropout);
-  for (std::int64_t j = 0; j < n; ++j) {
-    const PhiloxBlock block =
-        philox(rules.seed, (static_cast<std::uint64_t>(p) << 32) | static_cast<std::uint64_t>(first + j),
-               rules.stream);
-    factors[j] = unit_float(block[0]) < rules.dropout ? 0.0f : kept;
+// 0 or 1 / (1 - dropout) for the keys first + [low, high) of a tile, at factors[low]. All three are multiples
+// of 16; up to 16 more are written on either side, within the tile.
+HWY_INLINE void TileFactors(const HeadRules& rules, std::int64_t p, std::int64_t first, std::int64_t low,
+                            std::int64_t high, float* factors) {
+  const F32 d;
+  const DropoutRow t{.key = rules.seed,
+                     .row = static_cast<std::uint64_t>(p),
+                     .id = rules.stream,
+                     .below = DropsBelow(rules.dropout),
+                     .kept = 1.0f / (1.0f - rules.dropout)};
+  for (std::int64_t j = low / kDropoutStep * kDropoutStep; j < high; j += kDropoutStep) {
+    VF32 front, back;
+    DropoutFactors(t, first + j, front, back);
+    hn::StoreU(front, d, factors + j);
+    hn::StoreU(back, d, factors + j + kStep);
   }
 }
 
@@ -306,8 +294,9 @@ void ForwardImpl(const ForwardHead& h, std::int64_t begin, std::int64_t end, flo
           for (std::size_t part = 0; part < kParts; ++part)
             hn::StoreU(sums[part], d, lane + static_cast<std::int64_t>(part) * kStep);
           if (h.rules.dropout > 0) {
-            DropoutFactors(h.rules, block + m + r + shift, first, count, factors);
-            for (std::int64_t j = 0; j < count; ++j) s[j] *= factors[j];
+            TileFactors(h.rules, block + m + r + shift, first, low, high, factors);
+            for (std::int64_t j = low; j < high; j += kStep)
+              hn::StoreU(hn::Mul(hn::LoadU(d, s + j), hn::LoadU(d, factors + j)), d, s + j);
           }
         }
         Multiply<false>({scores + low, kKeyTile, v + low * out_stride, out_stride,
@@ -400,10 +389,7 @@ void BackwardImpl(const BackwardHead& h, float* scratch) {
           continue;
         }
         FinishScores(prob, slopes, whole, first, p, h.rules, visible, masked);
-        if (h.rules.dropout > 0) {
-          DropoutFactors(h.rules, p, first, count, factors);
-          for (std::int64_t j = count; j < whole; ++j) factors[j] = 0.0f;
-        }
+        if (h.rules.dropout > 0) TileFactors(h.rules, p, first, 0, whole, factors);
         for (std::int64_t j = 0; j < whole; j += kStep) {
           const VF32 e = hn::Mul(ExpNonPositive(d, hn::Sub(hn::LoadU(d, prob + j), maximum)), inverse);
           VF32 dp = hn::LoadU(d, ds + j), dropped = e;

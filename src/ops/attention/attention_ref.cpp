@@ -65,10 +65,11 @@ Tensor attention_definition(const Tensor& q, const Tensor& k, const Tensor& v, c
           if (maps) map.mutable_data<float>()[(h * M + m) * N + n] = static_cast<float>(probability);
           if (spec.dropout > 0) {
             const PhiloxBlock block =
-                philox(rules.seed, (static_cast<std::uint64_t>(p) << 32) | static_cast<std::uint64_t>(n),
+                philox(rules.seed, (static_cast<std::uint64_t>(p) << 32) | static_cast<std::uint64_t>(n / 4),
                        rules.stream);
-            probability *=
-                unit_float(block[0]) < spec.dropout ? 0.0 : static_cast<double>(1.0f / (1.0f - spec.dropout));
+            probability *= unit_float(block[static_cast<std::size_t>(n % 4)]) < spec.dropout
+                               ? 0.0
+                               : static_cast<double>(1.0f / (1.0f - spec.dropout));
           }
           for (std::int64_t c = 0; c < shape.value_width; ++c)
             y[static_cast<std::size_t>(c)] +=

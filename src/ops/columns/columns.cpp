@@ -22,7 +22,10 @@ Tensor elementwise(const Tensor& a, const Tensor& b, F f) {
   const Tensor x = a.contiguous(), y = b.contiguous();
   Tensor out = Tensor::empty(a.shape());
   float* to = out.mutable_data<float>();
-  for (std::int64_t i = 0; i < a.elements(); ++i) to[i] = f(x.data<float>()[i], y.data<float>()[i]);
+  const float *u = x.data<float>(), *v = y.data<float>();
+  parallel_for(a.elements(), 1 << 15, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) to[i] = f(u[i], v[i]);
+  });
   return out;
 }
 
@@ -118,9 +121,9 @@ Tensor add(const Tensor& a, const Tensor& b) {
   same_shape("add", a, b);
   Tensor y = elementwise(a, b, [](float u, float v) { return u + v; });
   if (Tape* tape = recording({&a, &b}))
-    tape->record("add", {&y}, [a, b](BackwardPass& pass) {
-      pass.add(a, pass.cotangent());
-      pass.add(b, pass.cotangent());
+    tape->record("add", {&y}, [left = a.variable(), right = b.variable()](BackwardPass& pass) {
+      pass.add(left, pass.cotangent());
+      pass.add(right, pass.cotangent());
     });
   return y;
 }
@@ -141,8 +144,8 @@ Tensor scale(const Tensor& x, float factor) {
   const auto product = [factor](float u, float) { return u * factor; };
   Tensor y = elementwise(x, x, product);
   if (Tape* tape = recording({&x}))
-    tape->record("scale", {&y}, [x, product](BackwardPass& pass) {
-      pass.add(x, elementwise(pass.cotangent(), pass.cotangent(), product));
+    tape->record("scale", {&y}, [input = x.variable(), product](BackwardPass& pass) {
+      pass.add(input, elementwise(pass.cotangent(), pass.cotangent(), product));
     });
   return y;
 }
@@ -150,7 +153,9 @@ Tensor scale(const Tensor& x, float factor) {
 Tensor transpose(const Tensor& x) {
   Tensor y = transposed(x);
   if (Tape* tape = recording({&x}))
-    tape->record("transpose", {&y}, [x](BackwardPass& pass) { pass.add(x, transposed(pass.cotangent())); });
+    tape->record("transpose", {&y}, [input = x.variable()](BackwardPass& pass) {
+      pass.add(input, transposed(pass.cotangent()));
+    });
   return y;
 }
 

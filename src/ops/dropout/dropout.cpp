@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/random.h"
+#include "ops/dropout/dropout_kernel.h"
 #include "tensor/legend.h"
 #include "tensor/tape.h"
 
@@ -16,7 +17,6 @@ namespace {
 Tensor drop(const Tensor& x, const SequenceLayout& layout, const DropoutSpec& spec) {
   const std::int64_t cols = x.cols();
   const std::uint64_t key = dropout_key(spec);
-  const float kept = 1.0f / (1.0f - spec.probability);
   Tensor y = Tensor::empty(x.shape());
   float* to = y.mutable_data<float>();
   const std::int64_t grain = std::max<std::int64_t>(1, (1 << 13) / std::max<std::int64_t>(1, cols));
@@ -25,15 +25,10 @@ Tensor drop(const Tensor& x, const SequenceLayout& layout, const DropoutSpec& sp
     std::int64_t s = std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin() - 1;
     for (std::int64_t t = begin; t < end; ++t) {
       while (t >= layout.end(s)) ++s;
-      const std::uint64_t id = layout.ids()[static_cast<std::size_t>(s)];
-      const auto row = static_cast<std::uint64_t>(layout.positions()[static_cast<std::size_t>(t)]) << 32;
-      const float* from = x.row<float>(t);
-      for (std::int64_t c = 0; c < cols; c += 4) {  // a block has four numbers
-        const PhiloxBlock block = philox(key, row | static_cast<std::uint64_t>(c / 4), id);
-        for (std::int64_t i = c; i < std::min(cols, c + 4); ++i)
-          to[t * cols + i] =
-              unit_float(block[static_cast<std::size_t>(i - c)]) < spec.probability ? 0.0f : from[i] * kept;
-      }
+      kernels::dropout_row(
+          {.key = key, .id = layout.ids()[static_cast<std::size_t>(s)], .probability = spec.probability},
+          static_cast<std::uint32_t>(layout.positions()[static_cast<std::size_t>(t)]), x.row<float>(t),
+          to + t * cols, cols);
     }
   });
   return y;
@@ -57,8 +52,8 @@ Tensor dropout(const Tensor& x, const SequenceLayout& layout, const DropoutSpec&
   if (spec.probability == 0) return x;
   Tensor y = drop(x, layout, spec);
   if (Tape* tape = recording({&x}))
-    tape->record("dropout", {&y}, [x, layout, spec](BackwardPass& pass) {
-      pass.add(x, drop(pass.cotangent(), layout, spec));
+    tape->record("dropout", {&y}, [input = x.variable(), layout, spec](BackwardPass& pass) {
+      pass.add(input, drop(pass.cotangent(), layout, spec));
     });
   return y;
 }

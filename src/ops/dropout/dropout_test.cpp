@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/random.h"
 #include "check/gradcheck.h"
 #include "check/message_of.h"
 #include "tensor/tape.h"
@@ -36,6 +37,36 @@ TEST(Dropout, IsTheInputTimesOneMaskAndSoIsItsGradient) {
       EXPECT_EQ(check::gradcheck(op, definition, {x}), "") << p << " " << cols;
       EXPECT_EQ(check::gradcheck(op, definition, {check::strided(x)}), "") << p << " " << cols << ", a view";
     }
+}
+
+// The definition, a number at a time.
+TEST(Dropout, ElementCHasNumberCMod4OfItsBlock) {
+  const std::int64_t lengths[] = {2, 3};
+  const SequenceLayout layout = SequenceLayout::from(lengths, {7, 8, 0, 1, (std::int64_t{1} << 33) + 5},
+                                                     {11, (std::uint64_t{5} << 40) + 3});
+  for (const float p : {1e-6f, 0.1f, 0.5f, 1 - 0x1p-24f})
+    for (std::int64_t cols = 1; cols < 80; ++cols) {
+      const DropoutSpec spec{.probability = p, .seed = 77, .stream = 5};
+      const Tensor y = dropout(ones(5, cols), layout, spec);
+      for (std::int64_t t = 0; t < 5; ++t)
+        for (std::int64_t c = 0; c < cols; ++c) {
+          const auto row = static_cast<std::uint64_t>(layout.positions()[static_cast<std::size_t>(t)]) << 32;
+          const PhiloxBlock block =
+              philox(dropout_key(spec), row | static_cast<std::uint64_t>(c / 4), layout.ids()[t < 2 ? 0 : 1]);
+          const bool drops = unit_float(block[static_cast<std::size_t>(c % 4)]) < p;
+          ASSERT_EQ(y.row<float>(t)[c], drops ? 0.0f : 1.0f / (1.0f - p)) << p << " " << t << " " << c;
+        }
+    }
+}
+
+// What is dropped is zero, whatever it was.
+TEST(Dropout, NothingOfADroppedElementIsLeft) {
+  const SequenceLayout layout = layout_of({9});
+  const DropoutSpec spec{.probability = 0.5f, .seed = 2};
+  const Tensor mask = dropout(ones(9, 37), layout, spec),
+               y = dropout(Tensor::full({9, 37}, NAN), layout, spec);
+  for (std::int64_t i = 0; i < y.elements(); ++i)
+    ASSERT_EQ(std::isnan(y.data<float>()[i]), mask.data<float>()[i] != 0) << i;
 }
 
 // 40000 elements: the share of zeros has the standard deviation sqrt(p (1 - p) / 40000) <= 0.0025; five of

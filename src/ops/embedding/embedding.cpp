@@ -65,29 +65,32 @@ Tensor embedding_sum(std::span<const EmbeddingTerm> terms) {
     if (Tape* t = recording({&term.table})) tape = t;
   if (tape == nullptr) return y;
 
-  struct Saved {
+  struct Lookup {
     Tensor table;
     std::vector<std::int64_t> ids;
     std::int64_t padding_id;
   };
-  std::vector<Saved> saved;
+  std::vector<Lookup> saved;
   for (const EmbeddingTerm& term : terms)
     saved.push_back({term.table, {term.ids.begin(), term.ids.end()}, term.padding_id});
   tape->record("embedding", {&y}, [saved = std::move(saved), cols](BackwardPass& pass) {  // dE[id_t] += dy_t
     const Tensor& dy = pass.cotangent();
-    for (const Saved& term : saved) {
+    for (const Lookup& term : saved) {
       if (term.table.variable() == 0) continue;
-      Tensor gradient = Tensor::zeros({term.table.rows(), cols});
-      float* to_rows = gradient.mutable_data<float>();
+      bool is_new = false;
+      float* to_rows = pass.sum(term.table.variable(), term.table.shape(), is_new);
       constexpr std::int64_t kColumns =
           64;  // a thread owns columns: each row's sum keeps the order of the tokens
+      if (is_new)
+        parallel_for(term.table.elements(), 1 << 18, [&](std::int64_t begin, std::int64_t end) {
+          std::fill(to_rows + begin, to_rows + end, 0.0f);
+        });
       parallel_for(cols, kColumns, [&](std::int64_t begin, std::int64_t end) {
         for (std::size_t t = 0; t < term.ids.size(); ++t)
           if (term.ids[t] != term.padding_id)
             kernels::add_to(to_rows + term.ids[t] * cols + begin,
                             dy.data<float>() + static_cast<std::int64_t>(t) * cols + begin, end - begin);
       });
-      pass.add(term.table, gradient.reshaped(term.table.shape()));
     }
   });
   return y;

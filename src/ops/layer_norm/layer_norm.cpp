@@ -52,25 +52,24 @@ Tensor residual_layer_norm(const Tensor& x, const Tensor& residual, const Tensor
   // n = normalized, g = dy gamma:  dx = (g - mean(g) - n mean(g n)) / sigma;  dgamma = sum dy n;  dbeta = sum
   // dy
   tape->record("layer_norm", {&y},
-               [x, residual, gamma, beta, normalized, inverse, rows, cols](BackwardPass& pass) {
+               [input = x.variable(), added = residual.defined() ? residual.variable() : 0, shape = x.shape(),
+                gamma, beta, normalized, inverse, rows, cols](BackwardPass& pass) {
                  const Tensor& dy = pass.cotangent();
-                 if (x.variable() != 0 || residual.variable() != 0) {
-                   Tensor dx = Tensor::empty(x.shape());
+                 if (input != 0 || added != 0) {
+                   Tensor dx = Tensor::empty(shape);
+                   const float *from = dy.data<float>(), *n = normalized.data<float>(),
+                               *sigma = inverse.data<float>(), *g = gamma.data<float>();
                    float* to = dx.mutable_data<float>();
                    parallel_for(rows, grain(cols), [&](std::int64_t begin, std::int64_t end) {
-                     kernels::layer_norm_backward_rows(dy.data<float>(), normalized.data<float>(),
-                                                       inverse.data<float>(), gamma.data<float>(), to, cols,
-                                                       begin, end);
+                     kernels::layer_norm_backward_rows(from, n, sigma, g, to, cols, begin, end);
                    });
-                   pass.add(x, dx);
-                   pass.add(residual, std::move(dx));
+                   pass.add(input, dx);
+                   pass.add(added, std::move(dx));
                  }
                  if (gamma.variable() != 0) {
-                   Tensor products = Tensor::empty({rows, cols}), dgamma = Tensor::empty({cols});
-                   float* to = products.mutable_data<float>();
-                   for (std::int64_t i = 0; i < rows * cols; ++i)
-                     to[i] = dy.data<float>()[i] * normalized.data<float>()[i];
-                   kernels::sum_rows(to, cols, rows, cols, dgamma.mutable_data<float>());
+                   Tensor dgamma = Tensor::empty({cols});
+                   kernels::sum_products(dy.data<float>(), normalized.data<float>(), rows, cols,
+                                         dgamma.mutable_data<float>());
                    pass.add(gamma, std::move(dgamma));
                  }
                  if (beta.variable() != 0) {
@@ -79,6 +78,15 @@ Tensor residual_layer_norm(const Tensor& x, const Tensor& residual, const Tensor
                    pass.add(beta, std::move(dbeta));
                  }
                });
+  tape->rebuilds(y, [shape = y.shape(), gamma, beta, normalized, rows, cols] {
+    Tensor again = Tensor::empty(shape);
+    const float *n = normalized.data<float>(), *g = gamma.data<float>(), *b = beta.data<float>();
+    float* to = again.mutable_data<float>();
+    parallel_for(rows, grain(cols), [&](std::int64_t begin, std::int64_t end) {
+      kernels::layer_norm_outputs(n, g, b, to, cols, begin, end);
+    });
+    return again;
+  });
   return y;
 }
 

@@ -52,6 +52,18 @@ void LayerNormRowsImpl(const LayerNormRows& t, std::int64_t begin, std::int64_t 
   }
 }
 
+void LayerNormOutputsImpl(const float* normalized, const float* gamma, const float* beta, float* y,
+                          std::int64_t cols, std::int64_t begin, std::int64_t end) {
+  const F32 d;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t r = begin; r < end; ++r)
+    for (std::int64_t i = 0; i < cols; i += step)
+      StoreTail(d,
+                hn::MulAdd(LoadTail(d, normalized + r * cols, i, cols), LoadTail(d, gamma, i, cols),
+                           LoadTail(d, beta, i, cols)),
+                y + r * cols, i, cols);
+}
+
 void LayerNormBackwardImpl(const float* dy, const float* normalized, const float* inverse_sigma,
                            const float* gamma, float* dx, std::int64_t cols, std::int64_t begin,
                            std::int64_t end) {
@@ -85,10 +97,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace lyceum::kernels {
 HWY_EXPORT(LayerNormRowsImpl);
+HWY_EXPORT(LayerNormOutputsImpl);
 HWY_EXPORT(LayerNormBackwardImpl);
 
 void layer_norm_rows(const LayerNormRows& args, std::int64_t begin, std::int64_t end) noexcept {
   LYCEUM_DISPATCH(LayerNormRowsImpl)(args, begin, end);
+}
+void layer_norm_outputs(const float* normalized, const float* gamma, const float* beta, float* y,
+                        std::int64_t cols, std::int64_t begin, std::int64_t end) noexcept {
+  LYCEUM_DISPATCH(LayerNormOutputsImpl)(normalized, gamma, beta, y, cols, begin, end);
 }
 void layer_norm_backward_rows(const float* dy, const float* normalized, const float* inverse_sigma,
                               const float* gamma, float* dx, std::int64_t cols, std::int64_t begin,

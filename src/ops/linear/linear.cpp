@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/narrow/narrow.h"
 #include "kernels/rows.h"
@@ -58,8 +59,8 @@ struct Linear::Packed {
   mutable std::mutex mutex;
   Compute compute = Compute::kF32;
   mutable kernels::Panels forward;
-  mutable kernels::NarrowPanels narrow;           // instead, for bf16 and int8
-  mutable std::vector<kernels::Panels> backward;  // one a part
+  mutable kernels::NarrowPanels narrow;  // instead, for bf16 and int8
+  mutable kernels::Panels backward;      // the parts one below the other
   mutable std::vector<float> bias;
   mutable std::uint64_t forward_version = 0,
                         backward_version = 0;  // the sum of the weights' versions; 0: not packed
@@ -75,6 +76,11 @@ struct Linear::Packed {
     return std::any_of(parts.begin(), parts.end(), [](const LinearPart& part) {
       return part.weight->variable() != 0 || (part.bias && part.bias->variable() != 0);
     });
+  }
+
+  bool trains_weights() const {
+    return std::any_of(parts.begin(), parts.end(),
+                       [](const LinearPart& part) { return part.weight->variable() != 0; });
   }
 
   void pack_into(kernels::Panels& panels, kernels::NarrowPanels& narrow_panels) const {
@@ -108,49 +114,93 @@ struct Linear::Packed {
     forward_version = version();
   }
 
+  void pack_backward_into(kernels::Panels& panels) const {
+    std::vector<kernels::PackSource> sources;
+    std::vector<std::int64_t> outputs_of;
+    for (const LinearPart& part : parts) {
+      sources.push_back(backward_source(*part.weight));
+      outputs_of.push_back(part.weight->outputs());
+    }
+    kernels::pack_below(sources, outputs_of, panels);
+  }
+
   void pack_backward() const {
     const std::lock_guard lock(mutex);
     if (backward_version == version()) return;
-    backward.resize(parts.size());
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      const kernels::PackSource source = backward_source(*parts[i].weight);
-      kernels::pack({&source, 1}, parts[i].weight->outputs(), backward[i]);
-    }
+    pack_backward_into(backward);
     backward_version = version();
   }
 
-  // dx of one part. A weight that is trained is packed for this once: the next step packs it anew anyway.
-  void product_to_inputs(std::size_t part, const kernels::LeftMatrix& du, std::int64_t tokens,
-                         float* dx) const {
-    const Weight& w = *parts[part].weight;
-    if (compute == Compute::kBF16) {
-      const kernels::PackSource source = backward_source(w);
-      kernels::pack({&source, 1}, w.outputs(), kernels::Narrow::kBF16, scratch().narrow);
-      return kernels::product(du, tokens, scratch().narrow, dx, inputs);
+  // dx = du W. Weights that are trained are packed for this once: the next step packs them anew anyway.
+  Tensor product_to_inputs(const Tensor& du) const {
+    Tensor dx = Tensor::empty({du.rows(), inputs});
+    const kernels::LeftMatrix left{.data = du.data<float>(), .stride = du.row_stride()};
+    if (compute == Compute::kF32) {
+      const bool once = is_trained();
+      once ? pack_backward_into(scratch().panels) : pack_backward();
+      kernels::product(left, du.rows(), once ? scratch().panels : backward, dx.mutable_data<float>(), inputs);
+      return dx;
     }
-    if (w.variable() == 0) {
-      pack_backward();
-      return kernels::product(du, tokens, backward[part], dx, inputs);
+    Tensor sum;  // narrow panels of one part at a time, added up
+    std::int64_t first = 0;
+    for (const LinearPart& part : parts) {
+      const kernels::PackSource source = backward_source(*part.weight);
+      kernels::pack({&source, 1}, part.weight->outputs(), kernels::Narrow::kBF16, scratch().narrow);
+      kernels::product({.data = left.data + first, .stride = left.stride}, du.rows(), scratch().narrow,
+                       dx.mutable_data<float>(), inputs,
+                       {.residual = sum.defined() ? sum.data<float>() : nullptr, .residual_stride = inputs});
+      first += part.weight->outputs();
+      if (&part != &parts.back()) std::swap(sum, dx);
+      if (!dx.defined()) dx = Tensor::empty({du.rows(), inputs});
     }
-    const kernels::PackSource source = backward_source(w);
-    kernels::pack({&source, 1}, w.outputs(), scratch().panels);
-    kernels::product(du, tokens, scratch().panels, dx, inputs);
+    return dx;
   }
 };
 
 namespace {
 
-// a^T b: [columns of a, columns of b] from a [tokens, .] and b [tokens, .].
-void product_over_tokens(Compute compute, const Tensor& a, const Tensor& b, std::int64_t tokens, float* out) {
+constexpr std::int64_t kActivationGrain = 1 << 14;
+
+Tensor activated(const Tensor& u, Activation activation) {
+  Tensor y = Tensor::empty(u.shape());
+  const float* from = u.data<float>();
+  float* to = y.mutable_data<float>();
+  parallel_for(u.elements(), kActivationGrain, [&](std::int64_t begin, std::int64_t end) {
+    kernels::activate(from + begin, to + begin, end - begin, activation);
+  });
+  return y;
+}
+
+// dy act'(u)
+Tensor slope_times(const Tensor& dy, const Tensor& u, Activation activation) {
+  Tensor du = Tensor::empty(dy.shape());
+  const float *g = dy.data<float>(), *from = u.data<float>();
+  float* to = du.mutable_data<float>();
+  parallel_for(dy.elements(), kActivationGrain, [&](std::int64_t begin, std::int64_t end) {
+    kernels::activate_backward(g + begin, from + begin, to + begin, end - begin, activation);
+  });
+  return du;
+}
+
+// Adds a^T b, [columns of a, columns of b] from a [tokens, .] and b [tokens, .], to a weight's gradient.
+void add_product_over_tokens(BackwardPass& pass, const Weight& w, Compute compute, const Tensor& a,
+                             const Tensor& b) {
+  const std::int64_t tokens = a.rows();
   const kernels::PackSource right{
       .data = b.data<float>(), .n = b.cols(), .k_stride = b.row_stride(), .n_stride = 1};
-  if (compute != Compute::kBF16)
+  if (compute != Compute::kBF16) {
+    bool is_new = false;
+    float* dw = pass.sum(w.variable(), w.shape(), is_new);
     return kernels::product_once({.data = a.data<float>(), .stride = a.row_stride(), .transposed = true},
-                                 a.cols(), right, tokens, out, b.cols());
+                                 a.cols(), right, tokens, dw, b.cols(),
+                                 is_new ? kernels::From::kZero : kernels::From::kResult);
+  }
   const Tensor turned = transpose(a.detached());
+  Tensor dw = Tensor::empty(w.shape());
   kernels::pack({&right, 1}, tokens, kernels::Narrow::kBF16, scratch().narrow);
-  kernels::product({.data = turned.data<float>(), .stride = tokens}, turned.rows(), scratch().narrow, out,
-                   b.cols());
+  kernels::product({.data = turned.data<float>(), .stride = tokens}, turned.rows(), scratch().narrow,
+                   dw.mutable_data<float>(), b.cols());
+  pass.add(w.value(), std::move(dw));
 }
 
 }  // namespace
@@ -181,6 +231,13 @@ Compute compute_from_name(std::string_view name) {
   for (const Compute compute : {Compute::kF32, Compute::kBF16, Compute::kInt8})
     if (name == compute_name(compute)) return compute;
   fail(Errc::kUnsupported, "dtype: found '{}', expected f32, bf16 or int8", name);
+}
+
+bool multiplies_faster(Compute compute) {
+  if (compute == Compute::kF32) return false;
+  const std::string_view unit =
+      kernels::narrow_unit(compute == Compute::kInt8 ? kernels::Narrow::kInt8 : kernels::Narrow::kBF16);
+  return unit != "f32" && unit != "portable";
 }
 
 void Linear::set_compute(Compute compute) {
@@ -237,43 +294,37 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
   }
   if (tape == nullptr) return y;
 
-  tape->record("linear", {&y}, [packed = packed_, x, residual, pre, activation, tokens](BackwardPass& pass) {
-    const Packed& q = *packed;
-    const Tensor& dy = pass.cotangent();
-    if (residual.defined()) pass.add(residual, dy);
-    Tensor du = dy;
-    if (activation != Activation::kNone) {
-      du = Tensor::empty(dy.shape());
-      kernels::activate_backward(dy.data<float>(), pre.data<float>(), du.mutable_data<float>(), dy.elements(),
-                                 activation);
-    }
-    std::int64_t first = 0;
-    for (std::size_t i = 0; i < q.parts.size(); ++i) {
-      const Weight& w = *q.parts[i].weight;
-      const Tensor part = du.columns(first, first + w.outputs());
-      const kernels::LeftMatrix du_rows{.data = part.data<float>(), .stride = part.row_stride()};
-      if (x.variable() != 0) {
-        Tensor dx = Tensor::empty({tokens, q.inputs});
-        q.product_to_inputs(i, du_rows, tokens, dx.mutable_data<float>());
-        pass.add(x, std::move(dx));
-      }
-      if (w.variable() != 0) {
-        Tensor dw = Tensor::empty(w.shape());
-        const Tensor& a = w.orientation() == Orientation::kOutputsInputs ? part : x;  // [tokens, rows of dw]
-        const Tensor& b =
-            w.orientation() == Orientation::kOutputsInputs ? x : part;  // [tokens, columns of dw]
-        product_over_tokens(q.compute, a, b, tokens, dw.mutable_data<float>());
-        pass.add(w.value(), std::move(dw));
-      }
-      if (const WeightPtr& b_weight = q.parts[i].bias; b_weight && b_weight->variable() != 0) {
-        Tensor db = Tensor::empty(b_weight->shape());
-        kernels::sum_rows(part.data<float>(), part.row_stride(), tokens, w.outputs(),
-                          db.mutable_data<float>());
-        pass.add(b_weight->value(), std::move(db));
-      }
-      first += w.outputs();
-    }
-  });
+  tape->record("linear", {&y},
+               [packed = packed_, saved = Saved(x), added = residual.defined() ? residual.variable() : 0, pre,
+                activation, tokens](BackwardPass& pass) {
+                 const Packed& q = *packed;
+                 const Tensor& dy = pass.cotangent();
+                 pass.add(added, dy);
+                 Tensor du = dy;
+                 if (activation != Activation::kNone) du = slope_times(dy, pre, activation);
+                 if (saved.variable() != 0) pass.add(saved.variable(), q.product_to_inputs(du));
+                 Tensor inputs;  // made again for weights alone
+                 if (q.trains_weights()) inputs = saved.get();
+                 std::int64_t first = 0;
+                 for (std::size_t i = 0; i < q.parts.size(); ++i) {
+                   const Weight& w = *q.parts[i].weight;
+                   const Tensor part = du.columns(first, first + w.outputs());
+                   if (w.variable() != 0) {
+                     const bool out_in = w.orientation() == Orientation::kOutputsInputs;
+                     add_product_over_tokens(pass, w, q.compute, out_in ? part : inputs,
+                                             out_in ? inputs : part);
+                   }
+                   if (const WeightPtr& b_weight = q.parts[i].bias; b_weight && b_weight->variable() != 0) {
+                     Tensor db = Tensor::empty(b_weight->shape());
+                     kernels::sum_rows(part.data<float>(), part.row_stride(), tokens, w.outputs(),
+                                       db.mutable_data<float>());
+                     pass.add(b_weight->value(), std::move(db));
+                   }
+                   first += w.outputs();
+                 }
+               });
+  if (pre.defined() && !residual.defined())
+    tape->rebuilds(y, [pre, activation] { return activated(pre, activation); });
   return y;
 }
 

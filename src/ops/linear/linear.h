@@ -17,6 +17,8 @@ enum class Compute : std::uint8_t { kF32, kBF16, kInt8 };
 const char* compute_name(Compute compute) noexcept;  // "f32", "bf16", "int8"
 // Throws Errc::kUnsupported for another name, with the list.
 Compute compute_from_name(std::string_view name);
+// Whether this processor has a unit that multiplies in this format faster than in f32.
+bool multiplies_faster(Compute compute);
 
 struct LinearPart {
   WeightPtr weight;  // [D, C] or [C, D], as its orientation says
