@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "ops/linear/linear.h"
+#include "ranks/message.h"
 #include "train/run/parameter_share.h"
 #include "train/run/run_identity.h"
 #include "train/run/training_run.h"
@@ -54,6 +56,7 @@ Trainer::Trainer(const Recipe& recipe, const TrainOptions& options)
                           .weight_decay = decays ? recipe.train.weight_decay : 0,
                           .rate_scale = std::pow(recipe.train.layer_decay, above)});
   }
+  choose_precision();
   check_memory();
   state_.model = digest_of(learning_);
   state_.recipe = recipe.values;
@@ -74,6 +77,20 @@ Trainer::Trainer(const Recipe& recipe, const TrainOptions& options)
   if (!ranks_.is_root()) return;
   write_text(directory() / "recipe.resolved.toml", recipe.resolved);
   files_.emplace(directory(), saved ? std::optional(state_.step) : std::nullopt);
+}
+
+// Products in bf16 where every processor of the run gains by it (Micikevicius et al. 2018, "Mixed precision
+// training"; with bf16's range no scaling of the loss is needed).
+void Trainer::choose_precision() {
+  if (recipe_.train.precision != "bf16") return;
+  bool gains = multiplies_faster(Compute::kBF16);
+  for (const std::string& answer : ranks_.gather_everywhere(packed(gains))) gains &= unpacked<bool>(answer);
+  if (!gains)
+    return say("train.precision: bf16 is multiplied no faster than f32 here, so all is computed in f32");
+  learning_.loaded.model->set_compute(Compute::kBF16);
+  say("train.precision: products in bf16; weights, sums, gradients and the optimiser in f32. Such a run has "
+      "the "
+      "same bits on processors of one kind only");
 }
 
 void Trainer::count_steps() {
@@ -147,8 +164,6 @@ TrainResult Trainer::run() {
 }
 
 TrainResult train(const Recipe& recipe, const TrainOptions& options) {
-  if (recipe.train.precision != "f32")
-    fail(Errc::kUnsupported, "train.precision: found '{}', expected f32", recipe.train.precision);
   return Trainer(recipe, options).run();
 }
 

@@ -18,6 +18,7 @@
 #include "check/tiny_bert.h"
 #include "formats/safetensors.h"
 #include "nn/registry.h"
+#include "ops/linear/linear.h"
 #include "train/report/metrics.h"
 #include "train/run/checkpoints.h"
 #include "train/run/learning.h"
@@ -165,6 +166,25 @@ TEST_F(TrainerTest, TheSameBitsForAnyNumberOfThreads) {
   set_thread_count(0);
   EXPECT_EQ(models[0], models[1]);
   EXPECT_EQ(models[0], models[2]);
+}
+
+// A product of bf16 numbers is off by 2^-8 of its terms at most; twelve steps of so small a model stay near.
+TEST_F(TrainerTest, Bf16IsUsedWhereTheProcessorGainsByItAndSaysSo) {
+  Watch plain, narrow;
+  train(parse_recipe(causal("f32"), "a"), {.observer = &plain});
+  const std::vector<std::string> bf16{"train.precision=\"bf16\""};
+  train(parse_recipe(causal("bf16"), "b", bf16), {.observer = &narrow});
+  ASSERT_EQ(narrow.steps.size(), plain.steps.size());
+  const bool gains = multiplies_faster(Compute::kBF16);
+  EXPECT_TRUE(std::any_of(narrow.messages.begin(), narrow.messages.end(), [&](const std::string& line) {
+    return line.find(gains ? "products in bf16" : "computed in f32") != std::string::npos;
+  }));
+  bool is_same = true;
+  for (std::size_t i = 0; i < plain.steps.size(); ++i) {
+    EXPECT_NEAR(narrow.steps[i].loss_nats, plain.steps[i].loss_nats, gains ? 0.05 : 0) << i;
+    is_same &= narrow.steps[i].loss_nats == plain.steps[i].loss_nats;
+  }
+  EXPECT_EQ(is_same, !gains);
 }
 
 TEST_F(TrainerTest, AccumulationAndPartsAreTheSameStepWithinRounding) {

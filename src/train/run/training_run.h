@@ -35,6 +35,7 @@ class Trainer {
     std::vector<double> totals;
     std::int64_t tokens = 0;
   };
+  void choose_precision();
   void expect_same_everywhere();
   void resume(const std::optional<SavedRun>& saved);
   void check_resumed(const SavedRun& saved) const;
