@@ -152,6 +152,13 @@ seed("sentence_pipeline", "new", "\0".join([
 seed("sentence_pipeline", "plain", "\0\0\0" + '{"max_seq_length":128}')
 seed("sentence_pipeline", "escape", '[{"path":"../x","type":"m.Transformer"},{"path":"/etc","type":"m.Pooling"}]')
 
+seed("adapter_config", "peft", json.dumps({"peft_type": "LORA", "task_type": "SEQ_CLS", "base_model_name_or_path": "org/name", "revision": None, "auto_mapping": None, "r": 4, "lora_alpha": 16,
+     "lora_dropout": 0.1, "use_rslora": True, "bias": "none", "target_modules": ["query"], "modules_to_save": ["classifier"], "rank_pattern": {"query": 2}, "alpha_pattern": {"h.0.attn.c_attn": 0.5}, "use_dora": False}))
+seed("adapter_config", "mapping", '{"peft_type":"LORA","auto_mapping":{"base_model_class":"BertForMaskedLM"},"base_model_name_or_path":"../b","target_modules":"all-linear","fan_in_fan_out":true}')
+seed("adapter_config", "dora", '{"peft_type":"LORA","use_dora":true}')
+seed("adapter_config", "pattern", '{"peft_type":"LORA","r":65536,"lora_alpha":-1e6,"rank_pattern":{"(a+)+$":1}}')
+seed("adapter_config", "nan", '{"peft_type":"LORA","lora_alpha":NaN}')
+
 seed("chunker", "prose", b"\x0a\x03" + "The cat sat on the mat. The dog ran!  Is it? e.g. a cat. \n\n# Heading\n\n- item one\n- item two\n".encode())
 seed("chunker", "long", b"\x09\x04" + b"q" * 60 + b" " + b"cat " * 60)
 seed("chunker", "words", b"\x0c\x05" + "中文中文 \u0301 \ufffd caf\u00e9. ".encode() * 8)

@@ -407,7 +407,7 @@ def refused(what, status, words, kind="BertModel", change=None, inputs=None, ten
 if ONLY is None:
     print("refused:")
     for act in ("quick_gelu", "mish", "relu6", "nonsense"): refused(f"hidden_act {act}", 3, ["hidden_act", act], change={"hidden_act": act})
-    for k in ("BertForMultipleChoice", "BertLMHeadModel"): refused(k, 3, ["architectures", k], change={"architectures": [k]})
+    for k in ("BertForSomethingElse", "BertLMHeadModel"): refused(k, 3, ["architectures", k], change={"architectures": [k]})
     refused("a decoder", 3, ["is_decoder"], change={"is_decoder": True})
     refused("relative positions", 3, ["position_embedding_type", "relative_key"], change={"position_embedding_type": "relative_key"})
     refused("untied without a decoder", 1, ["cls.predictions.decoder.weight"], kind=MLM, change={"tie_word_embeddings": False})

@@ -59,12 +59,28 @@ Checkpoint Checkpoint::open_file(const std::filesystem::path& path) {
 }
 
 bool Checkpoint::is_in(const ModelFolder& folder, const std::string& subfolder) {
+  if (folder.base() && subfolder.empty()) return is_in(*folder.base());
   if (folder.weights() && subfolder.empty()) return true;
   return std::any_of(std::begin(kFiles), std::end(kFiles),
                      [&](const char* name) { return folder.file(in(subfolder, name)).has_value(); });
 }
 
+Checkpoint Checkpoint::open_adapted(const ModelFolder& folder) {
+  Checkpoint c = open(*folder.base());
+  for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"})
+    if (const auto path = folder.own_file(name)) {
+      c.where_ = path->string();
+      c.add_file(*path);
+      return c;
+    }
+  fail(Errc::kIo,
+       "{}: found an adapter_config.json, and neither adapter_model.safetensors nor adapter_model.bin",
+       folder.path().string());
+}
+
 Checkpoint Checkpoint::open(const ModelFolder& folder, const std::string& subfolder) {
+  if (folder.base() && subfolder.empty()) return open_adapted(folder);
+  if (folder.base() && !folder.own_file(subfolder)) return open(*folder.base(), subfolder);
   if (folder.weights() && subfolder.empty()) return open_file(*folder.weights());
   for (const std::string name : kFiles)
     if (const auto path = folder.file(in(subfolder, name)))
@@ -118,6 +134,7 @@ const TensorInfo* Checkpoint::find_info(const std::string& name) const {
 }
 
 Tensor Checkpoint::read(const std::string& name) const {
+  if (const auto it = put_.find(name); it != put_.end()) return it->second;
   const Item& item = items_.at(name);
   return std::visit([&](const auto& file) { return file.tensor(file.entries()[item.entry]); },
                     files_[item.file]);
@@ -152,9 +169,18 @@ Tensor Checkpoint::take(const std::string& name, const Shape& shape) const {
 
 void Checkpoint::make_missing(Maker maker) { maker_ = std::move(maker); }
 
+void Checkpoint::put(const std::string& name, Tensor value, const std::string& from) {
+  Item item = items_.at(from);
+  item.info = {.name = name, .dtype = value.dtype(), .shape = value.shape()};
+  items_[name] = std::move(item);
+  views_.erase(name);
+  put_.insert_or_assign(name, std::move(value));
+}
+
 void Checkpoint::forget(const std::string& name) {
   items_.erase(name);
   views_.erase(name);
+  put_.erase(name);
 }
 
 void Checkpoint::ignore(const std::string& name) const {

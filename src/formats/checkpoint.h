@@ -25,7 +25,8 @@ class Checkpoint {
   // pytorch_model.bin, pytorch_model.bin.index.json with its shards (plain names inside the folder), as the
   // reference chooses. `subfolder` of the model's folder, "" for itself. Throws Errc::kUnsupported where
   // there are only weights of another library, Errc::kIo where there are none, Errc::kFormat and kData for
-  // bad files.
+  // bad files. Of an adapter's folder: the base's tensors as they are, and beside them those of
+  // adapter_model.safetensors or .bin under their own names (base_model.model. ...).
   static Checkpoint open(const ModelFolder& folder, const std::string& subfolder = "");
   // A .bin, .pt, .pth or .ckpt file is one of torch.save; any other a safetensors file.
   static Checkpoint open_file(const std::filesystem::path& path);
@@ -42,6 +43,8 @@ class Checkpoint {
   using Maker = std::function<Tensor(const std::string& name, const Shape& shape)>;
   void make_missing(Maker maker);
   const std::vector<std::string>& made() const noexcept { return made_; }
+  // Instead of what the files have under this name; messages name the file of `from`, which is there.
+  void put(const std::string& name, Tensor value, const std::string& from);
   // As if the file did not have it: a head for other classes.
   void forget(const std::string& name);
   // Marked as used, though nobody needs it. Nothing happens when it is not there.
@@ -61,11 +64,13 @@ class Checkpoint {
   };
   using File = std::variant<Safetensors, TorchFile>;
 
+  static Checkpoint open_adapted(const ModelFolder& folder);
   static Checkpoint open_index(const ModelFolder& folder, const std::filesystem::path& path);
   void add_file(const std::filesystem::path& path);
   const std::filesystem::path& path_of(const Item& item) const;
   std::vector<File> files_;
   std::map<std::string, Item> items_;
+  std::map<std::string, Tensor> put_;
   mutable std::map<std::string, Tensor> views_;
   mutable std::set<std::string> used_;
   Maker maker_;

@@ -43,9 +43,9 @@ void ContentDigest::add_file(const std::filesystem::path& path) {
 }
 
 void ContentDigest::add_settings(const ModelFolder& body) {
-  add_files(body,
-            {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json",
-             "merges.txt", "added_tokens.json", "special_tokens_map.json", "sentence_bert_config.json"});
+  add_files(body, {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json",
+                   "merges.txt", "added_tokens.json", "special_tokens_map.json", "sentence_bert_config.json",
+                   "adapter_config.json"});
 }
 
 }  // namespace lyceum

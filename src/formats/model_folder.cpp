@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "formats/checkpoint.h"
 
 namespace lyceum {
 namespace fs = std::filesystem;
@@ -60,6 +61,58 @@ ModelFolder ModelFolder::find(const std::string& model) {
 }
 
 std::optional<ModelFolder> ModelFolder::find_if_present(const std::string& model) {
+  auto folder = locate(model);
+  if (folder) folder->find_base();
+  return folder;
+}
+
+void ModelFolder::find_base() {
+  constexpr const char* kConfig = "adapter_config.json";
+  constexpr std::uint64_t kMostBytes = 1 << 24;
+  const auto file = weights_ ? std::nullopt : own_file(kConfig);
+  if (!file || own_file("model.safetensors") || own_file("pytorch_model.bin")) return;
+  adapter_ = std::make_shared<const AdapterConfig>(
+      parse_adapter_config(read_text(*file, kMostBytes), file->string()));
+  const std::string where = file->string() + ": 'base_model_name_or_path'", &name = adapter_->base;
+  if (name.empty())
+    fail(Errc::kFormat, "{}: found nothing, expected the model that the adapter changes", where);
+  if (name.find('\0') != std::string::npos) fail(Errc::kFormat, "{}: the name holds a NUL byte", where);
+  const auto hub = parse_hub_name(name);
+  std::error_code error;
+  if (is_inside(path_, fs::weakly_canonical(hub_cache(), error)) && !hub)
+    fail(Errc::kData,
+         "{}: found '{}', expected a hub name ORG/NAME: an adapter of the hub may not name a path of this "
+         "machine. "
+         "Fix: copy its folder, and write the base's place there",
+         where, name);
+  auto base = locate(name);
+  if (!base && !fs::path(name).is_absolute()) base = locate((path_ / name).string());
+  if (!base)
+    fail(Errc::kIo,
+         "{}: found no model '{}', neither as a folder or file, nor beside the adapter, nor in the Hugging "
+         "Face cache "
+         "{}. Fix: {}write the path of the model's folder there",
+         where, name, hub_cache().string(), hub ? fmt::format("`lyceum pull {}`, or ", name) : std::string());
+  if (base->path_ == path_ || (!base->weights_ && base->own_file(kConfig) && !Checkpoint::is_in(*base)))
+    fail(Errc::kUnsupported,
+         "{}: found '{}', which is an adapter itself, expected a whole model. Fix: `lyceum convert {} "
+         "--output FOLDER` "
+         "makes one of it",
+         where, name, name);
+  base_ = std::make_shared<const ModelFolder>(std::move(*base));
+}
+
+ModelFolder ModelFolder::inside(const std::string& relative) const {
+  if (relative.empty()) return *this;
+  if (base_ && !own_file(relative)) {
+    ModelFolder folder = *this;
+    folder.base_ = std::make_shared<const ModelFolder>(base_->inside(relative));
+    return folder;
+  }
+  return find(require(relative).string());
+}
+
+std::optional<ModelFolder> ModelFolder::locate(const std::string& model) {
   if (model.empty()) fail(Errc::kUsage, "model: found an empty name, expected a folder, a file or a name");
   if (model.find('\0') != std::string::npos) fail(Errc::kUsage, "model: the name holds a NUL byte");
   ModelFolder folder;
@@ -113,6 +166,11 @@ std::optional<ModelFolder> ModelFolder::find_if_present(const std::string& model
 }
 
 std::optional<fs::path> ModelFolder::file(const std::string& relative) const {
+  auto own = own_file(relative);
+  return own || !base_ ? own : base_->file(relative);
+}
+
+std::optional<fs::path> ModelFolder::own_file(const std::string& relative) const {
   const fs::path part = fs::path(relative).lexically_normal();
   if (relative.find('\0') != std::string::npos || part.is_absolute() || part.begin() == part.end() ||
       *part.begin() == "..")

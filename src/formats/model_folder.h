@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "formats/adapter_config.h"
 #include "formats/hub_cache.h"
 
 namespace lyceum {
@@ -18,6 +20,11 @@ class ModelFolder {
   // beside it); a bundled name; a hub name
   // org/name[@revision] or a well-known short name, in the user's Hugging Face cache. Nothing is downloaded.
   // Throws Errc::kIo with the places where it looked; Errc::kUnsupported for files of other kinds.
+  //
+  // A folder with adapter_config.json and no weights of its own stands for the model that the adapter
+  // changes: its base is what base_model_name_or_path names, a MODEL as above or a path beside the adapter
+  // (one in the hub cache may name the hub only). Throws besides: what parse_adapter_config throws, Errc::kIo
+  // for a base that is not here, Errc::kUnsupported for one that is an adapter itself.
   static ModelFolder find(const std::string& model);
   // The same, with nothing where find() says that it found nothing.
   static std::optional<ModelFolder> find_if_present(const std::string& model);
@@ -28,16 +35,30 @@ class ModelFolder {
     return weights_;
   }  // a bare file's own path
 
-  // The file of that relative path, if it is there. Links may lead to places inside the folder and the hub
-  // cache only; another target is Errc::kData naming it. The path itself may not leave the folder
-  // (Errc::kFormat).
+  // What the adapter in this folder says, and the model that it changes; null without one.
+  const AdapterConfig* adapter() const noexcept { return adapter_.get(); }
+  const ModelFolder* base() const noexcept { return base_.get(); }
+
+  // The folder in this one that has a model's files ("0_Transformer"), or itself for an empty path; of an
+  // adapter's base under the same adapter. Throws Errc::kIo when it is missing.
+  ModelFolder inside(const std::string& relative) const;
+
+  // The file of that relative path, if it is there, or else in the base. Links may lead to places inside the
+  // folder and the hub cache only; another target is Errc::kData naming it. The path itself may not leave the
+  // folder (Errc::kFormat).
   std::optional<std::filesystem::path> file(const std::string& relative) const;
   std::filesystem::path require(const std::string& relative) const;  // Errc::kIo when it is missing
+  // Of this folder only.
+  std::optional<std::filesystem::path> own_file(const std::string& relative) const;
 
  private:
+  static std::optional<ModelFolder> locate(const std::string& model);
+  void find_base();
   std::filesystem::path path_, root_;  // root_: where links may lead
   std::string name_;
   std::optional<std::filesystem::path> weights_;
+  std::shared_ptr<const AdapterConfig> adapter_;
+  std::shared_ptr<const ModelFolder> base_;
 };
 
 // What is copied as it is into a folder that is made of another: the tokenizer's files and those of

@@ -71,6 +71,9 @@ Tensor spread(const ModelOutput& output, const PackedTokens& tokens) {
       return spread_tokens(output.value, tokens).reshaped({tokens.rows, tokens.row_tokens});
     case Spread::kRows:
       return silence_empty_rows(output.value, tokens);
+    case Spread::kChoices:
+      return silence_empty_rows(output.value, tokens)
+          .reshaped({tokens.rows / tokens.choices, tokens.choices});
     case Spread::kScalar:
       break;
   }
@@ -83,11 +86,14 @@ Tensor packed_cotangent(const ModelOutput& output, const Tensor& given, const Pa
   Shape expected = output.value.shape();
   if (output.spread == Spread::kTokens) expected = Shape{tokens.rows, tokens.row_tokens, features};
   if (output.spread == Spread::kToken) expected = Shape{tokens.rows, tokens.row_tokens};
+  if (output.spread == Spread::kChoices) expected = Shape{tokens.rows / tokens.choices, tokens.choices};
   if (given.shape() != expected || given.dtype() != DType::kF32)
     fail(Errc::kData, "input 'cotangent.{}': found {} {}, expected F32 {}", output.name,
          dtype_name(given.dtype()), given.shape().text(), expected.text());
   if (output.spread == Spread::kTokens || output.spread == Spread::kToken)
     return gather_tokens(given, tokens, features);
+  if (output.spread == Spread::kChoices)
+    return silence_empty_rows(given.contiguous().reshaped(output.value.shape()), tokens);
   return output.spread == Spread::kRows ? silence_empty_rows(given, tokens) : given;
 }
 
@@ -98,9 +104,13 @@ PackedTokens pack_tokens(const NamedTensors& inputs, const Model& model) {
   if (given == nullptr) fail(Errc::kData, "forward: input 'input_ids' is missing");
   const Tensor ids = as_int64("input_ids", *given).contiguous();
   Legend d("forward");
-  d.bind("input_ids", ids.shape(), "B T");
+  const bool has_choices = model.head() == Head::kChoices;
+  d.bind("input_ids", ids.shape(), has_choices ? "B C T" : "B T");
   PackedTokens packed;
-  packed.rows = d['B'];
+  packed.choices = has_choices ? d['C'] : 1;
+  if (packed.choices == 0)
+    fail(Errc::kData, "forward: input_ids is {}, expected a choice", ids.shape().text());
+  packed.rows = d['B'] * packed.choices;
   packed.row_tokens = d['T'];
   if (packed.row_tokens == 0 && packed.rows > 0)  // any number of rows costs no byte
     fail(Errc::kData, "forward: input_ids is {}, expected at least one token a row", ids.shape().text());

@@ -16,7 +16,8 @@ struct ForwardOptions {
       nullptr;  // adds sentence_embedding [B, D], and its parameters to the gradients
 };
 
-// Inputs: input_ids I64 [B, T] and what the class's forward knows besides (attention_mask, token_type_ids,
+// Inputs: input_ids I64 [B, T] ([B, C, T] of a multiple-choice class, whose last_hidden_state is [B C, T, D])
+// and what the class's forward knows besides (attention_mask, token_type_ids,
 // position_ids, labels, ...; with backward also cotangent.OUTPUT). Tokens whose mask is 0 are not computed;
 // outputs are zero there. Throws Errc::kData for ids outside the vocabulary, shapes that do not agree, inputs
 // the class does not know; Errc::kUsage for backward without labels or cotangent. With both, the cotangents

@@ -81,6 +81,22 @@ Tensor classification_loss(const Tensor& logits, const Tensor& labels, const Pac
                               : binary_cross_entropy_with_logits(scores, targets);
 }
 
+Tensor choice_loss(const Tensor& scores, const Tensor& labels, const PackedTokens& tokens) {
+  const std::int64_t examples = tokens.rows / tokens.choices;
+  if (labels.elements() != examples || labels.dtype() != DType::kI64)
+    fail(Errc::kData, "labels: found {} {}, expected I64 [{}]", dtype_name(labels.dtype()),
+         labels.shape().text(), examples);
+  std::vector<std::int64_t> right = labels.contiguous().values<std::int64_t>();
+  for (std::size_t b = 0; b < right.size(); ++b) {
+    if (right[b] != CrossEntropyOptions().ignore_index && (right[b] < 0 || right[b] >= tokens.choices))
+      fail(Errc::kData, "labels[{}] is {}, expected 0 to {}, or -100 to leave the example out", b, right[b],
+           tokens.choices - 1);
+    right[b] = std::max<std::int64_t>(right[b], -1);
+  }
+  const std::vector<std::int64_t> groups(static_cast<std::size_t>(examples), tokens.choices);
+  return segment_cross_entropy(scores, SequenceLayout::from_lengths(groups), right);
+}
+
 std::vector<std::int64_t> span_targets(const Tensor& positions, const PackedTokens& tokens,
                                        const std::string& name) {
   if (positions.elements() != tokens.rows || positions.dtype() != DType::kI64)

@@ -28,6 +28,10 @@ std::vector<std::int64_t> row_labels(const Tensor& labels, const PackedTokens& t
 Tensor classification_loss(const Tensor& logits, const Tensor& labels, const PackedTokens& tokens,
                            const std::string& problem_type);
 
+// scores [B C, 1] of tokens.choices = C rows an example; labels I64 [B], the right one of each, -100 ignored.
+// Throws Errc::kData for others.
+Tensor choice_loss(const Tensor& scores, const Tensor& labels, const PackedTokens& tokens);
+
 // Where in its sequence each row's target stands; -1 where it lies outside of the row (ignored, as the
 // reference does).
 std::vector<std::int64_t> span_targets(const Tensor& positions, const PackedTokens& tokens,

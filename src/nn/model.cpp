@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "ops/linear/adapter_dropout.h"
 
 namespace lyceum {
 
@@ -53,9 +54,28 @@ void Model::set_dropout(double probability) {
     fail(Errc::kUnsupported, "{}: found the dropout {}, expected 0", family(), probability);
 }
 
+void Products::add(std::vector<Linear>& to, const Linear& linear) {
+  const auto is_same = [&](const Linear& other) {
+    return other.parts()[0].weight == linear.parts()[0].weight;
+  };
+  if (linear.exists() && std::none_of(to.begin(), to.end(), is_same)) to.push_back(linear);
+}
+
 void Model::set_compute(Compute compute) {
-  if (compute != Compute::kF32)
+  Products all = products();
+  if (all.body.empty() && all.heads.empty() && all.tied.empty() && compute != Compute::kF32)
     fail(Errc::kUnsupported, "{}: found the dtype {}, expected f32", family(), compute_name(compute));
+  for (Linear& linear : all.body) linear.set_compute(compute);
+  const Compute around = compute == Compute::kInt8 ? Compute::kF32 : compute;
+  for (std::vector<Linear>* part : {&all.heads, &all.tied})
+    for (Linear& linear : *part) linear.set_compute(around);
+}
+
+std::vector<WeightPtr> Model::int8_weights() const {
+  std::vector<WeightPtr> out;
+  for (const Linear& linear : products().body)
+    for (const LinearPart& part : linear.parts()) out.push_back(part.weight);
+  return out;
 }
 
 void Model::place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const {
@@ -106,9 +126,12 @@ Tensor encode_in_parts(const PackedTokens& tokens, std::int64_t width,
   const std::vector<SequenceRange> parts = cache_parts(tokens.layout);
   if (parts.size() <= 1 || Tape::active() != nullptr) return body(tokens);
   Tensor out = Tensor::empty({tokens.layout.tokens(), width});
+  const std::optional<std::uint64_t> adapter_seed = AdapterDropout::seed();
   parallel_tasks(static_cast<std::int64_t>(parts.size()), [&](std::int64_t task, int) {
     const SequenceRange& part = parts[static_cast<std::size_t>(task)];
-    const Tensor hidden = body(sequences_of(tokens, part));
+    const PackedTokens own = sequences_of(tokens, part);
+    const AdapterDropout dropping(own.layout, adapter_seed);
+    const Tensor hidden = body(own);
     std::copy_n(hidden.data<float>(), hidden.elements(),
                 out.mutable_row<float>(tokens.layout.begin(part.first)));
   });

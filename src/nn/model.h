@@ -20,10 +20,11 @@ namespace lyceum {
 
 // How a packed result stands in the padded batch that the caller sees (B rows of T places).
 enum class Spread {
-  kTokens,  // [tokens, F] -> [B, T, F], zeros where nothing was computed
-  kToken,   // [tokens, 1] -> [B, T]
-  kRows,    // [B, F] as it is
-  kScalar,  // [] as it is
+  kTokens,   // [tokens, F] -> [B, T, F], zeros where nothing was computed
+  kToken,    // [tokens, 1] -> [B, T]
+  kRows,     // [B, F] as it is
+  kChoices,  // [B C, 1] -> [B, C]
+  kScalar,   // [] as it is
 };
 struct ModelOutput {
   std::string name;
@@ -65,6 +66,7 @@ struct PackedTokens {
   std::vector<std::int64_t> places;  // [tokens], row * T + place: where a token stands in the padded batch;
                                      // empty: there is none
   std::int64_t rows = 0, row_tokens = 0;  // B, T
+  std::int64_t choices = 1;               // so many rows in turn are the choices of one example
 };
 
 // What the class of a checkpoint ends in.
@@ -76,6 +78,21 @@ enum class Head {
   kSpans,          // [rows, 2]: how likely an answer begins and ends here
   kNextSentence,   // [B, 2]: 0 when the second text follows the first
   kReplacedToken,  // [rows, 1]: above 0 for a token that is not the original (ELECTRA)
+  kChoices,        // [B, 1]: how well each of an example's sequences goes with the others' question
+};
+
+// The linear maps of a model, for what is done to all of them. Copies share their state. One that several
+// places use stands once.
+struct Products {
+  std::vector<Linear> body;   // of the layers: most of the work
+  std::vector<Linear> heads;  // around them
+  std::vector<Linear> tied;   // whose matrix is a table of embeddings as well
+
+  void add_to_body(const Linear& linear) { add(body, linear); }
+  void add_to_heads(const Linear& linear) { add(heads, linear); }
+
+ private:
+  static void add(std::vector<Linear>& to, const Linear& linear);
 };
 
 class Model {
@@ -125,12 +142,14 @@ class Model {
   // file.
   virtual std::string saved_name(const std::string& name) const { return name; }
 
+  // All of them. A family that has none here computes in f32 only and takes no adapters.
+  virtual Products products() const { return {}; }
   // What products are computed in from now on: bf16 everywhere; int8 where most of the work is, the layers of
   // the body, while heads stay in f32. Unless set, f32, or int8 where a file's weights are quantised. Throws
   // Errc::kUnsupported where a family cannot.
   virtual void set_compute(Compute compute);
   // The weights whose products int8 narrows, in the order of the model.
-  virtual std::vector<WeightPtr> int8_weights() const { return {}; }
+  virtual std::vector<WeightPtr> int8_weights() const;
 
   // The position of each token of a row, padding included, unless the caller says another.
   virtual void place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "nn/merged_adapter.h"
 
 namespace lyceum {
 
@@ -61,6 +62,28 @@ const Family& family_of(const std::string& config_json, const std::string& where
   fail(Errc::kUnsupported, "{}: 'model_type': found '{}', expected one of: {}", f.where(), type, known);
 }
 
+std::string class_ending_in(const Family& family, const std::string& current,
+                            const std::vector<std::string>& endings) {
+  const auto matches = [&](const std::string& name) {
+    return std::any_of(endings.begin(), endings.end(), [&](const std::string& e) {
+      return name.ends_with(e) && !(e == "Model" && name.ends_with("HeadModel"));
+    });
+  };
+  if (matches(current)) return current;
+  std::size_t longest = 0;
+  std::string found;
+  for (const std::string& name : family.architectures) {
+    if (!matches(name)) continue;
+    const auto common = static_cast<std::size_t>(
+        std::mismatch(name.begin(), name.end(), current.begin(), current.end()).first - name.begin());
+    if (found.empty() || common > longest) {
+      found = name;
+      longest = common;
+    }
+  }
+  return found;
+}
+
 LoadedModel load_model(const std::string& config_json, const std::string& where, const Checkpoint& checkpoint,
                        std::optional<Compute> compute) {
   LoadedModel loaded;
@@ -72,6 +95,14 @@ LoadedModel load_model(const std::string& config_json, const std::string& where,
 }
 
 LoadedModel load_model(const ModelFolder& folder, std::optional<Compute> compute) {
+  if (folder.adapter() != nullptr) {
+    const MergedAdapter merged = merged_adapter(folder);
+    LoadedModel loaded = load_model(merged.config, merged.where, merged.checkpoint, compute);
+    if (compute == Compute::kInt8)  // the sums need not stay in f32
+      for (const WeightPtr& weight : loaded.model->int8_weights())
+        if (!weight->value().storage()->is_mapped()) weight->quantize();
+    return loaded;
+  }
   const auto file = folder.require("config.json");
   const std::string text = read_text(file, 1 << 24);
   family_of(text, file.string());  // a model of another kind is told before its weights are looked for

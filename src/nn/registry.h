@@ -41,13 +41,18 @@ struct LoadedModel {
   std::vector<std::string> unused;  // tensors of the files that the model does not need
   std::uint64_t file_bytes = 0;
 };
-// Reads config.json and the weights; `compute` as Model::set_compute, or as the files are. Throws
-// Errc::kUnsupported for a family or class that this build lacks, with the list of those it has.
+// Reads config.json and the weights, those of an adapter's folder merged (nn/merged_adapter.h); `compute` as
+// Model::set_compute, or as the files are. Throws Errc::kUnsupported for a family or class that this build
+// lacks, with the list of those it has.
 LoadedModel load_model(const ModelFolder& folder, std::optional<Compute> compute = {});
 // The same of a configuration that stands in no folder, over a checkpoint that may make what it lacks.
 // `where` names the configuration in errors.
 LoadedModel load_model(const std::string& config_json, const std::string& where, const Checkpoint& checkpoint,
                        std::optional<Compute> compute = {});
+// The family's class whose name ends in one of these, `current` if it does, else with most of its beginning
+// ("XLMRoberta"); empty where there is none.
+std::string class_ending_in(const Family& family, const std::string& current,
+                            const std::vector<std::string>& endings);
 // The family that serves a configuration. Throws as load_model.
 const Family& family_of(const std::string& config_json, const std::string& where);
 

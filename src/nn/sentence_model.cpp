@@ -6,9 +6,7 @@ SentenceModel load_sentence_model(const ModelFolder& folder, std::optional<Compu
                                   const std::vector<std::string>& pooling) {
   SentencePipeline pipeline = sentence_pipeline(folder);
   if (!pooling.empty()) set_pooling(pipeline, pooling);
-  ModelFolder body = pipeline.transformer_path.empty()
-                         ? folder
-                         : ModelFolder::find(folder.require(pipeline.transformer_path).string());
+  ModelFolder body = folder.inside(pipeline.transformer_path);
   LoadedModel loaded = load_model(body, compute);
   auto head = std::make_unique<SentenceHead>(folder, pipeline, loaded.model->width());
   return {std::move(body), std::move(pipeline), folder.file("modules.json").has_value(), std::move(loaded),

@@ -54,7 +54,9 @@ void run(const Options& o, Common common) {
 
 void add_convert(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  Verb verb(app, "convert", "Write a model's folder anew: safetensors, in another number format when asked");
+  Verb verb(app, "convert",
+            "Write a model's folder anew: safetensors, in another number format when asked; an adapter "
+            "merged into its base");
   auto common = add_common(verb, "lyceum convert MODEL --output FOLDER --dtype bf16",
                            "Number format of the weights: f32, bf16, f16 or int8 (default: as they are)");
   add_model(verb, "model", o->model, "A folder, a file or a name", common).required();

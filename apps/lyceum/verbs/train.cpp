@@ -19,7 +19,7 @@ struct Options {
 };
 
 void show(const Recipe& recipe, const TrainResult& result, const Common& common) {
-  const std::string model = (recipe.output.directory / "model").string();
+  const std::string model = (recipe.output.directory / (recipe.model.lora ? "adapter" : "model")).string();
   if (common.json) {
     nlohmann::ordered_json object{{"step", result.step}, {"loss_nats", result.loss_nats}, {"model", model}};
     if (result.best_step >= 0) {

@@ -58,7 +58,7 @@ void pack_columns(const PackSource& s, std::int64_t begin, std::int64_t end, std
       [&](std::int64_t k, std::int64_t n) {
         const float value =
             pack_element(s.type, static_cast<const std::byte*>(s.data), k * s.k_stride + n * s.n_stride);
-        return s.type == PackType::kI8 ? value * s.scales[n] : value;
+        return s.scales != nullptr ? value * s.scales[n] : value;
       },
       contiguous, begin, end, k_size, width, at, panel);
 }

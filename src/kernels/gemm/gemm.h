@@ -20,7 +20,7 @@ struct PackSource {
   PackType type = PackType::kF32;
   std::int64_t n = 0;
   std::int64_t k_stride = 1, n_stride = 0;
-  const float* scales = nullptr;  // [N], of kI8: element (k, n) counts scales[n] times
+  const float* scales = nullptr;  // [N], of kI8: element (k, n) counts scales[n] times; null: once
 };
 // One element in f32; of kI8 without its scale.
 float pack_element(PackType type, const std::byte* data, std::int64_t index);

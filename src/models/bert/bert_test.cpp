@@ -207,9 +207,8 @@ TEST(Bert, IsFoundByItsTypeOrByItsClassAndOthersAreListed) {
   EXPECT_EQ(changed("\"model_type\": \"bert\"", "\"x\": 1").model()->architecture(),
             "BertForTokenClassification");
   std::string message;
-  EXPECT_EQ(
-      code_of([&] { changed("BertForTokenClassification", "BertForMultipleChoice").model(); }, &message),
-      Errc::kUnsupported);
+  EXPECT_EQ(code_of([&] { changed("BertForTokenClassification", "BertForSomethingElse").model(); }, &message),
+            Errc::kUnsupported);
   for (const std::string& name : bert->architectures)
     EXPECT_NE(message.find(name), std::string::npos) << message;
   EXPECT_EQ(
@@ -231,6 +230,40 @@ TEST(Bert, ConfigurationsOfOtherModelsAreRefusedAndMissingKeysHaveDefaults) {
   for (const char* json : {R"({"hidden_size":10,"num_attention_heads":3})", R"({"problem_type":"x"})",
                            R"({"layer_norm_eps":"small"})"})
     EXPECT_EQ(code_of([&] { encoder_config(json, "x", {}); }), Errc::kFormat) << json;
+}
+
+// input_ids [B, C, T], logits [B, C]: each example's texts compete.
+TEST(Bert, MultipleChoiceIsTheReferences) {
+  EXPECT_EQ(check::equals_reference(kGolden / "choosing", kRelative), "");
+  EXPECT_EQ(check::threads_and_instruction_sets_change_no_bit(kGolden / "choosing"), "");
+}
+
+TEST(Bert, ChoicesOfAnotherShapeAreRefused) {
+  const auto model = load_golden("choosing");
+  const NamedTensors given = read_case("choosing").inputs;
+  NamedTensors inputs = given;
+  inputs["labels"] = Tensor::of<std::int64_t>({3}, std::vector<std::int64_t>{0, 2, 1});
+  std::string message;
+  EXPECT_EQ(code_of([&] { forward(*model, inputs); }, &message), Errc::kData);
+  EXPECT_NE(message.find("labels[1] is 2, expected 0 to 1"), std::string::npos) << message;
+  inputs["labels"] = Tensor::of<std::int64_t>({2}, std::vector<std::int64_t>{0, 1});
+  EXPECT_EQ(code_of([&] { forward(*model, inputs); }, &message), Errc::kData);
+  EXPECT_NE(message.find("expected I64 [3]"), std::string::npos) << message;
+  inputs = {{"input_ids", given.at("input_ids").reshaped({6, 9})}};
+  EXPECT_EQ(code_of([&] { forward(*model, inputs); }, &message), Errc::kData);
+  EXPECT_NE(message.find("[B, C, T]"), std::string::npos) << message;
+  inputs = {{"input_ids", Tensor::zeros({3, 0, 9}, DType::kI64)}};
+  EXPECT_EQ(code_of([&] { forward(*model, inputs); }, &message), Errc::kData) << message;
+}
+
+// An example without a label does not count; nor does one choice of an example change another's bits.
+TEST(Bert, ChoicesWithoutALabelAreLeftOut) {
+  const auto model = load_golden("choosing");
+  NamedTensors inputs = read_case("choosing").inputs;
+  inputs["labels"] = Tensor::of<std::int64_t>({3}, std::vector<std::int64_t>{-100, 1, -100});
+  const NamedTensors all = forward(*model, inputs);
+  const float* row = all.at("logits").row<float>(1);
+  EXPECT_NEAR(all.at("loss").data<float>()[0], std::log(std::exp(row[0]) + std::exp(row[1])) - row[1], 1e-5);
 }
 
 TEST(Bert, InputsThatTheClassDoesNotKnowAreRefused) {

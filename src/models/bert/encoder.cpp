@@ -11,6 +11,7 @@
 #include "ops/columns/columns.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/embedding/embedding.h"
+#include "ops/linear/adapter_dropout.h"
 #include "ops/pooling/pooling.h"
 #include "ops/rows/rows.h"
 
@@ -35,14 +36,6 @@ Tensor bias_over_distances(const Tensor& table) {
   std::vector<std::int64_t> buckets;
   for (std::int64_t d = -kBiasReach; d <= kBiasReach; ++d) buckets.push_back(bucket_of_distance(d));
   return transpose(gather_rows(table, buckets));
-}
-
-// One row a sequence: what is left of a batch behind a pooling.
-SequenceLayout rows_of(const SequenceLayout& layout) {
-  const auto rows = static_cast<std::size_t>(layout.sequences());
-  const std::vector<std::int64_t> ones(rows, 1);
-  return SequenceLayout::from(ones, std::vector<std::int64_t>(rows, 0),
-                              {layout.ids().begin(), layout.ids().end()});
 }
 
 // The places of the tokens in their padded rows, where a mask has left holes between them; else empty.
@@ -80,15 +73,6 @@ std::int64_t Encoder::max_tokens() const {
   return config_.counts_positions ? config_.max_positions - config_.padding_id - 1 : config_.max_positions;
 }
 
-void Encoder::set_compute(Compute compute) {
-  for (const EncoderLayer& layer : weights_.layers)
-    for (Linear linear : layer.products()) linear.set_compute(compute);
-  const Compute heads = compute == Compute::kInt8 ? Compute::kF32 : compute;
-  for (Linear* linear : {&weights_.projection, &weights_.pooler, &weights_.transform, &weights_.decoder,
-                         &weights_.pair, &weights_.dense, &weights_.classifier})
-    if (linear->exists()) linear->set_compute(heads);
-}
-
 void Encoder::set_dropout(double probability) {
   if (!(probability >= 0 && probability < 1))
     fail(Errc::kUsage, "dropout: found {}, expected 0 <= p < 1", probability);
@@ -100,13 +84,18 @@ std::string Encoder::saved_name(const std::string& name) const {
   return it == weights_.saved_names.end() ? name : it->second;
 }
 
-std::vector<WeightPtr> Encoder::int8_weights() const {
-  std::vector<WeightPtr> out;
+Products Encoder::products() const {
+  Products all;
   for (const EncoderLayer& layer : weights_.layers)
-    for (const Linear& linear : layer.products())
-      for (const LinearPart& part : linear.parts())
-        if (std::find(out.begin(), out.end(), part.weight) == out.end()) out.push_back(part.weight);
-  return out;
+    for (const Linear& linear : layer.products()) all.add_to_body(linear);
+  for (const Linear& linear : {weights_.projection, weights_.pooler, weights_.transform, weights_.pair,
+                               weights_.dense, weights_.classifier})
+    all.add_to_heads(linear);
+  if (weights_.decoder.exists()) {
+    const bool is_tied = weights_.decoder.parts()[0].weight == weights_.word;
+    (is_tied ? all.tied : all.heads).push_back(weights_.decoder);
+  }
+  return all;
 }
 
 void Encoder::place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const {
@@ -203,10 +192,12 @@ Tensor Encoder::scores(const Tensor& hidden, const PackedTokens& tokens, Pass& p
     case Head::kWords:  // t = LN(gelu(y W_t + b_t)); t E_word^T + b                    section 3.1, task 1
       return weights_.decoder(layer_norm(weights_.transform(hidden, config_.words_activation),
                                          weights_.transform_norm, config_.layer_norm_epsilon));
+    case Head::kChoices:
     case Head::kSequence: {  // f(first token W_d + b_d) W_c + b_c
       Tensor first = pool(hidden, layout, PoolingMode::kCls);
-      const SequenceLayout rows = rows_of(layout);
-      if (config_.drops_before_head_dense) first = drop(first, rows, kHeadDensePlace);
+      const SequenceLayout rows = one_row_each(layout);
+      if (config_.drops_before_head_dense && config_.head == Head::kSequence)
+        first = drop(first, rows, kHeadDensePlace);
       return weights_.classifier(drop(weights_.dense(first, config_.sequence_activation), rows, kHeadPlace));
     }
     case Head::kTokens:
@@ -271,6 +262,10 @@ std::vector<ModelOutput> Encoder::run(const PackedTokens& tokens, const NamedTen
     case Head::kNextSentence:
       out.push_back({"logits", logits, Spread::kRows});
       if (labels) loss(cross_entropy(logits, row_labels(*labels, tokens, "labels")));
+      break;
+    case Head::kChoices:
+      out.push_back({"logits", logits, Spread::kChoices});
+      if (labels) loss(choice_loss(logits, *labels, tokens));
       break;
     case Head::kReplacedToken:
       out.push_back({"logits", logits, Spread::kToken});

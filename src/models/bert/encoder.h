@@ -47,7 +47,7 @@ struct EncoderConfig {
   float dropout = 0.1f;                  // R hidden_dropout_prob, DistilBERT: dropout
   float attention_dropout = 0.1f;        // R attention_probs_dropout_prob
   float head_dropout = -1.0f;            // R classifier_dropout, else hidden_dropout_prob: below 0
-  bool drops_before_head_dense = false;  // and in front of the head's first matrix (RoBERTa)
+  bool drops_before_head_dense = false;  // and in front of the first matrix of a head of labels (RoBERTa)
   bool drops_spans = false;              // and in front of the spans' classifier (DistilBERT)
 };
 
@@ -69,8 +69,8 @@ struct EncoderWeights {
   NormWeights transform_norm;
   Linear decoder;     // [V, E], tied to the word embeddings
   Linear pair;        // [2, D]
-  Linear dense;       // sequences, replaced tokens: [D, D] before the classifier
-  Linear classifier;  // [outputs, D]: sequences, tokens, spans (2), replaced tokens (1)
+  Linear dense;       // sequences, choices, replaced tokens: [D, D] before the classifier
+  Linear classifier;  // [outputs, D]: sequences, tokens, spans (2), choices and replaced tokens (1)
   bool has_projection = false, has_pooler = false;
   std::map<std::string, std::string> saved_names;  // of a file whose names are not those of the class today
   std::vector<WeightPtr> all;                      // each once, in the order of the model
@@ -105,10 +105,9 @@ class Encoder final : public Model {
   Tensor pair_scores(const Tensor& hidden, const SequenceLayout& layout) const override;
   const std::vector<std::string>& labels() const override { return config_.labels; }
   std::string problem_type() const override { return config_.problem_type; }
-  void set_compute(Compute compute) override;
   void set_dropout(double probability) override;
   std::string saved_name(const std::string& name) const override;
-  std::vector<WeightPtr> int8_weights() const override;
+  Products products() const override;
   void place(std::span<const std::int64_t> ids, std::span<std::int64_t> positions) const override;
   bool has_segments() const override { return config_.has_segments; }
 

@@ -13,7 +13,8 @@ const EncoderClasses kEncoderClasses = {{"Model", Head::kNone},
                                         {"ForMaskedLM", Head::kWords},
                                         {"ForSequenceClassification", Head::kSequence},
                                         {"ForTokenClassification", Head::kTokens},
-                                        {"ForQuestionAnswering", Head::kSpans}};
+                                        {"ForQuestionAnswering", Head::kSpans},
+                                        {"ForMultipleChoice", Head::kChoices}};
 
 std::vector<std::string> class_names(std::initializer_list<std::string> prefixes,
                                      const EncoderClasses& classes) {
@@ -197,7 +198,8 @@ EncoderWeights take_encoder_weights(const Checkpoint& checkpoint, EncoderConfig&
     }
   }
 
-  const bool from_pooler = config.head == Head::kSequence && names.dense.empty();
+  const bool from_pooler = (config.head == Head::kSequence && names.dense.empty()) ||
+                           (config.head == Head::kChoices && names.choices_dense.empty());
   if (config.has_pair_head || config.head == Head::kNextSentence || from_pooler ||
       (config.head == Head::kNone && !names.pooler.empty() && take.from.has(p + names.pooler + ".weight"))) {
     w.pooler = take.linear(p + names.pooler, width, width);
@@ -221,6 +223,10 @@ EncoderWeights take_encoder_weights(const Checkpoint& checkpoint, EncoderConfig&
       break;
     case Head::kSpans:
       w.classifier = take.linear(names.spans, 2, width);
+      break;
+    case Head::kChoices:
+      w.dense = from_pooler ? w.pooler : take.linear(names.choices_dense, width, width);
+      w.classifier = take.linear(names.choices, 1, width);
       break;
     case Head::kReplacedToken:
       w.dense = take.linear(names.replaced_dense, width, width);

@@ -47,6 +47,7 @@ struct EncoderNames {
   std::string pair = "cls.seq_relationship";
   std::string dense, classifier = "classifier";  // of sequences; dense empty: the pooler
   std::string tokens = "classifier", spans = "qa_outputs";
+  std::string choices_dense, choices = "classifier";  // choices_dense empty: the pooler
   std::string replaced_dense, replaced_classifier;
 };
 

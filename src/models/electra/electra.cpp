@@ -1,7 +1,26 @@
 // ELECTRA (Clark et al. 2020): BERT's encoder over narrower embeddings, trained to tell replaced tokens.
+#include "base/error.h"
+#include "base/json.h"
 #include "models/bert/encoder_names.h"
+#include "nn/config_fields.h"
 
 namespace lyceum {
+
+namespace {
+
+// R ElectraSequenceSummary: what multiple choice has between the first token and its classifier.
+void read_summary(const std::string& config_json, const std::string& where, EncoderConfig& config) {
+  const Json json = parse_json(config_json, where);
+  const JsonFields f(json, where);
+  if (const std::string type = f.text("summary_type", "first"); type != "first")
+    fail(Errc::kUnsupported, "{}: 'summary_type': found '{}', expected first", where, type);
+  if (!f.boolean("summary_use_proj", true))
+    fail(Errc::kUnsupported, "{}: 'summary_use_proj': found false, expected true", where);
+  config.sequence_activation = activation_of(f, "summary_activation", Activation::kGeluErf);
+  config.head_dropout = dropout_of(f, "summary_last_dropout", 0.1f);
+}
+
+}  // namespace
 
 void register_electra(FamilyRegistry& registry) {
   static const EncoderClasses classes = [] {
@@ -24,6 +43,7 @@ void register_electra(FamilyRegistry& registry) {
                                                          .drops_before_head_dense = true});
                   config.head = head_of(config.architecture, classes);
                   config.sequence_activation = Activation::kGeluErf;
+                  if (config.head == Head::kChoices) read_summary(config_json, where, config);
                   EncoderNames n;
                   n.body = "electra.";
                   n.projection = "embeddings_project";
@@ -32,6 +52,7 @@ void register_electra(FamilyRegistry& registry) {
                   n.transform_norm = "generator_predictions.LayerNorm";
                   n.decoder = "generator_lm_head";
                   n.shared_bias.clear();
+                  n.choices_dense = "sequence_summary.summary";
                   n.dense = "classifier.dense";
                   n.classifier = "classifier.out_proj";
                   n.replaced_dense = "discriminator_predictions.dense";

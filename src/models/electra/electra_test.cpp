@@ -14,6 +14,11 @@ TEST(Electra, OutputsLossAndEveryGradientAreTheReferences) {
     EXPECT_EQ(check::equals_reference(kGolden / folder, kRelative), "") << folder;
 }
 
+// Its classes of multiple choice have a summary of their own in front of the classifier.
+TEST(Electra, MultipleChoiceIsTheReferences) {
+  EXPECT_EQ(check::equals_reference(kGolden / "choosing", kRelative), "");
+}
+
 TEST(Electra, PaddingOrderThreadsAndInstructionSetsChangeNoBit) {
   for (const char* folder : kFolders) EXPECT_EQ(check::keeps_its_bits(kGolden / folder), "") << folder;
 }

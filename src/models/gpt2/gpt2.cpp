@@ -53,19 +53,16 @@ std::vector<std::string> Gpt2::label_inputs() const {
   return {"labels"};
 }
 
-void Gpt2::set_compute(Compute compute) {
-  for (const Gpt2Layer& layer : weights_.layers)
-    for (Linear linear : {layer.query_key_value, layer.attention_output, layer.inner, layer.output})
-      linear.set_compute(compute);
-  if (weights_.head.exists()) weights_.head.set_compute(compute == Compute::kInt8 ? Compute::kF32 : compute);
-}
-
-std::vector<WeightPtr> Gpt2::int8_weights() const {
-  std::vector<WeightPtr> out;
+Products Gpt2::products() const {
+  Products all;
   for (const Gpt2Layer& layer : weights_.layers)
     for (const Linear& linear : {layer.query_key_value, layer.attention_output, layer.inner, layer.output})
-      out.push_back(linear.parts()[0].weight);
-  return out;
+      all.add_to_body(linear);
+  if (weights_.head.exists()) {
+    const bool is_tied = weights_.head.parts()[0].weight == weights_.word;
+    (is_tied ? all.tied : all.heads).push_back(weights_.head);
+  }
+  return all;
 }
 
 // x += Attention(LN_1(x) W_qkv + b_qkv) W_o + b_o;  x += gelu(LN_2(x) W_1 + b_1) W_2 + b_2    section 2.3:

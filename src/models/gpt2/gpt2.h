@@ -83,10 +83,9 @@ class Gpt2 final : public Model {
   bool is_causal() const override { return true; }
   const std::vector<std::string>& labels() const override { return config_.labels; }
   std::string problem_type() const override { return config_.problem_type; }
-  void set_compute(Compute compute) override;
   void set_dropout(double probability) override;
   std::string saved_name(const std::string& name) const override;
-  std::vector<WeightPtr> int8_weights() const override;
+  Products products() const override;
   bool has_segments() const override { return false; }
 
  private:

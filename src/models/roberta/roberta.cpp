@@ -70,6 +70,7 @@ std::unique_ptr<Model> load(const std::string& config_json, const std::string& w
                                          .architecture = "RobertaModel",
                                          .drops_before_head_dense = true});
   config.head = head_of(config.architecture, kEncoderClasses);
+  if (config.head == Head::kChoices) config.head_dropout = config.dropout;  // R
   EncoderNames names = hugging_face_names();
   for (const char* side : {"decoder.", "encoder."})
     if (checkpoint.find(std::string(side) + "sentence_encoder.embed_tokens.weight") != nullptr) {

@@ -9,7 +9,9 @@
 #include "kernels/gemm/gemm.h"
 #include "kernels/narrow/narrow.h"
 #include "kernels/rows.h"
+#include "ops/activation/activation.h"
 #include "ops/columns/columns.h"
+#include "ops/linear/adapter_dropout.h"
 #include "tensor/legend.h"
 
 namespace lyceum {
@@ -33,11 +35,13 @@ kernels::PackSource forward_source(const Weight& w) {
           .scales = w.is_quantized() ? w.scales().data<float>() : nullptr};
 }
 
-// B[k][n] of dx = dy B: k over the outputs, n over the inputs.
+// B[k][n] of dx = dy B: k over the outputs, n over the inputs. The scales of a quantised weight belong to k:
+// they are dy's to take.
 kernels::PackSource backward_source(const Weight& w) {
   kernels::PackSource s = forward_source(w);
   std::swap(s.k_stride, s.n_stride);
   s.n = w.inputs();
+  s.scales = nullptr;
   return s;
 }
 
@@ -53,8 +57,15 @@ Scratch& scratch() {
   return mine;
 }
 
+// A LowRank as two products.
+struct LowRankProducts {
+  LowRank change;
+  Linear down, up;
+};
+
 struct Linear::Packed {
   std::vector<LinearPart> parts;
+  std::vector<LowRankProducts> adapters;  // empty, or one a part
   std::int64_t inputs = 0, outputs = 0;
   mutable std::mutex mutex;
   Compute compute = Compute::kF32;
@@ -81,6 +92,12 @@ struct Linear::Packed {
   bool trains_weights() const {
     return std::any_of(parts.begin(), parts.end(),
                        [](const LinearPart& part) { return part.weight->variable() != 0; });
+  }
+
+  // Whether the weights give gradients to x in int8: they are stored so and stay.
+  bool is_stored_in_int8() const {
+    return std::all_of(parts.begin(), parts.end(),
+                       [](const LinearPart& part) { return part.weight->is_quantized(); });
   }
 
   void pack_into(kernels::Panels& panels, kernels::NarrowPanels& narrow_panels) const {
@@ -135,25 +152,58 @@ struct Linear::Packed {
   Tensor product_to_inputs(const Tensor& du) const {
     Tensor dx = Tensor::empty({du.rows(), inputs});
     const kernels::LeftMatrix left{.data = du.data<float>(), .stride = du.row_stride()};
-    if (compute == Compute::kF32) {
+    const bool has_bytes = std::any_of(parts.begin(), parts.end(),
+                                       [](const LinearPart& part) { return part.weight->is_quantized(); });
+    if (compute == Compute::kF32 && !has_bytes) {
       const bool once = is_trained();
       once ? pack_backward_into(scratch().panels) : pack_backward();
       kernels::product(left, du.rows(), once ? scratch().panels : backward, dx.mutable_data<float>(), inputs);
       return dx;
     }
-    Tensor sum;  // narrow panels of one part at a time, added up
-    std::int64_t first = 0;
+    std::int64_t first = 0;  // part by part, added up
     for (const LinearPart& part : parts) {
-      const kernels::PackSource source = backward_source(*part.weight);
-      kernels::pack({&source, 1}, part.weight->outputs(), kernels::Narrow::kBF16, scratch().narrow);
-      kernels::product({.data = left.data + first, .stride = left.stride}, du.rows(), scratch().narrow,
-                       dx.mutable_data<float>(), inputs,
-                       {.residual = sum.defined() ? sum.data<float>() : nullptr, .residual_stride = inputs});
+      const kernels::LeftMatrix columns{.data = left.data + first, .stride = left.stride};
+      if (part.weight->is_quantized()) {
+        product_to_inputs_of_bytes(*part.weight, columns, du.rows(),
+                                   first == 0 ? kernels::From::kZero : kernels::From::kResult,
+                                   dx.mutable_data<float>());
+      } else {
+        Tensor before;
+        if (first > 0) before = std::exchange(dx, Tensor::empty({du.rows(), inputs}));
+        const kernels::PackSource source = backward_source(*part.weight);
+        kernels::pack({&source, 1}, part.weight->outputs(), kernels::Narrow::kBF16, scratch().narrow);
+        kernels::product(
+            columns, du.rows(), scratch().narrow, dx.mutable_data<float>(), inputs,
+            {.residual = before.defined() ? before.data<float>() : nullptr, .residual_stride = inputs});
+      }
       first += part.weight->outputs();
-      if (&part != &parts.back()) std::swap(sum, dx);
-      if (!dx.defined()) dx = Tensor::empty({du.rows(), inputs});
     }
     return dx;
+  }
+
+  // dx = (du S) Q, Q the bytes, S the outputs' scales. Only a few columns of Q are in f32 at a time.
+  void product_to_inputs_of_bytes(const Weight& w, const kernels::LeftMatrix& du, std::int64_t tokens,
+                                  kernels::From from, float* dx) const {
+    constexpr std::int64_t kColumns = 256;
+    const std::int64_t outputs_here = w.outputs();
+    Tensor scaled = Tensor::empty({tokens, outputs_here});
+    float* to = scaled.mutable_data<float>();
+    const float* scales = w.scales().data<float>();
+    parallel_for(tokens, std::max<std::int64_t>(1, (1 << 14) / outputs_here),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t t = begin; t < end; ++t)
+                     for (std::int64_t d = 0; d < outputs_here; ++d)
+                       to[t * outputs_here + d] = du.data[t * du.stride + d] * scales[d];
+                 });
+    const kernels::PackSource all = backward_source(w);
+    for (std::int64_t first = 0; first < inputs; first += kColumns) {
+      kernels::PackSource some = all;
+      some.data = w.value().data<std::int8_t>() + first * all.n_stride;
+      some.n = std::min(kColumns, inputs - first);
+      kernels::pack({&some, 1}, outputs_here, scratch().panels);
+      kernels::product({.data = to, .stride = outputs_here}, tokens, scratch().panels, dx + first, inputs, {},
+                       from);
+    }
   }
 };
 
@@ -255,9 +305,50 @@ std::int64_t Linear::inputs() const noexcept { return packed_->inputs; }
 std::int64_t Linear::outputs() const noexcept { return packed_->outputs; }
 const std::vector<LinearPart>& Linear::parts() const noexcept { return packed_->parts; }
 
+void Linear::adapt(std::size_t part, const LowRank& change) {
+  Packed& p = *packed_;
+  if (part >= p.parts.size()) fail(Errc::kInternal, "linear: found no part {}", part);
+  const Weight& w = *p.parts[part].weight;
+  Legend d("adapter");
+  d.set('C', w.inputs(), w.name());
+  d.set('D', w.outputs(), w.name());
+  d.bind(change.down->name(), change.down->shape(), "R C");
+  d.bind(change.up->name(), change.up->shape(), "D R");
+  p.adapters.resize(p.parts.size());
+  p.adapters[part] = {change, Linear(change.down, nullptr), Linear(change.up, nullptr)};
+}
+
+// Where nothing stands between the two sums, the adapters' part is what the product is added to.
+Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& residual) const {
+  if (packed_->adapters.empty()) return product(x, activation, residual);
+  const bool is_plain = activation == Activation::kNone;
+  const Tensor sum = product(x, Activation::kNone, adapters_part(x, is_plain ? residual : Tensor()));
+  if (is_plain) return sum;
+  const Tensor y = lyceum::activation(sum, activation);
+  return residual.defined() ? add(y, residual) : y;
+}
+
+// [T, D]: scale drop(x) A^T B^T of each part that has an adapter, zeros of the others, on top of the
+// residual.
+Tensor Linear::adapters_part(const Tensor& x, const Tensor& residual) const {
+  const auto of_part = [&](const LowRankProducts& adapter, const Tensor& onto) {
+    const Tensor narrow = adapter.down(AdapterDropout::apply(x, adapter.change));
+    return adapter.up(scale(narrow, adapter.change.scale), Activation::kNone, onto);
+  };
+  const std::vector<LowRankProducts>& adapters = packed_->adapters;
+  if (adapters.size() == 1) return of_part(adapters[0], residual);
+  std::vector<Tensor> columns;
+  for (std::size_t i = 0; i < adapters.size(); ++i)
+    columns.push_back(adapters[i].down.exists()
+                          ? of_part(adapters[i], {})
+                          : Tensor::zeros({x.rows(), packed_->parts[i].weight->outputs()}));
+  const Tensor all = concat_columns(columns);
+  return residual.defined() ? add(all, residual) : all;
+}
+
 // y = act(u) + residual, u = x W^T + b.
 // du = dy act'(u);  dx = du W;  dW = du^T x;  db = sum over tokens of du;  d residual = dy.
-Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& residual) const {
+Tensor Linear::product(const Tensor& x, Activation activation, const Tensor& residual) const {
   const Packed& p = *packed_;
   Legend d("linear");
   d.set('C', p.inputs, "the weight");
@@ -269,9 +360,14 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
   Tape* tape = recording({&x, &residual});
   for (const LinearPart& part : p.parts)
     if (Tape* t = recording({&part.weight->value(), part.bias ? &part.bias->value() : nullptr})) tape = t;
-  if (tape != nullptr && p.compute == Compute::kInt8)
-    fail(Errc::kUnsupported, "linear: gradients are computed in f32 and bf16, found int8. Fix: --dtype f32");
-  const bool once = tape != nullptr && p.is_trained();
+  const bool is_trained = p.is_trained();
+  if (tape != nullptr && p.compute == Compute::kInt8 && (is_trained || !p.is_stored_in_int8()))
+    fail(
+        Errc::kUnsupported,
+        "linear: gradients are computed in f32 and bf16, found int8 for '{}', whose weight is trained or not "
+        "stored in int8. Fix: --dtype f32",
+        p.parts[0].weight->name());
+  const bool once = tape != nullptr && is_trained;
   const std::vector<float> bias_now = once ? p.bias_values() : std::vector<float>();
   once ? p.pack_into(scratch().panels, scratch().narrow) : p.pack_forward();
   const std::vector<float>& bias = once ? bias_now : p.bias;
@@ -294,9 +390,12 @@ Tensor Linear::operator()(const Tensor& x, Activation activation, const Tensor& 
   }
   if (tape == nullptr) return y;
 
+  Tensor needed;  // frozen weights ask for the variable only
+  if (p.trains_weights()) needed = x;
+  needed.set_variable(x.variable());
   tape->record("linear", {&y},
-               [packed = packed_, saved = Saved(x), added = residual.defined() ? residual.variable() : 0, pre,
-                activation, tokens](BackwardPass& pass) {
+               [packed = packed_, saved = Saved(needed), added = residual.variable(), pre, activation,
+                tokens](BackwardPass& pass) {
                  const Packed& q = *packed;
                  const Tensor& dy = pass.cotangent();
                  pass.add(added, dy);

@@ -1,5 +1,5 @@
-// y = act(x W^T + b) (+ residual), with one product for several weights that share their input (query, key,
-// value). A product of two activations is ops/matmul; inside a sequence, ops/attention.
+// y = act(x W^T + b + the adapter's part) (+ residual), with one product for several weights that share their
+// input (query, key, value). A product of two activations is ops/matmul; inside a sequence, ops/attention.
 #pragma once
 
 #include <memory>
@@ -25,6 +25,16 @@ struct LinearPart {
   WeightPtr bias;    // [D], or null
 };
 
+// What a weight W that stays as it is gets added during training: W + scale B A. Source: Hu et al. 2021,
+// "LoRA", section 4.1; scale is alpha / r, or alpha / sqrt(r) (Kalajdzievski 2023, "rsLoRA").
+struct LowRank {
+  WeightPtr down;  // A [r, C]
+  WeightPtr up;    // B [D, r]
+  float scale = 1;
+  float dropout = 0;         // of x on its way to A, where an AdapterDropout says whose rows they are
+  std::uint64_t stream = 0;  // of its random numbers, one for each adapter
+};
+
 // Holds the panels that its weights are packed into on first use: one set for y, and one for dx when
 // gradients need it. Packing gives the pages of a mapped file back, so that the working set stays near the
 // weights' size in f32. Safe to call from several threads; Weight::assign must not run at the same time.
@@ -48,14 +58,24 @@ class Linear {
   void set_compute(Compute compute);
   Compute compute() const noexcept;
 
+  // y = act(x W^T + b + scale drop(x) A^T B^T) + residual for this part from the next call on; A and B are
+  // products in f32 whatever compute() says. Copies of this Linear share it; must not run at the same time as
+  // a call. Throws Errc::kData for shapes that do not fit the part's weight.
+  void adapt(std::size_t part, const LowRank& change);
+
   // x [T, C], any row stride; residual [T, D] or not defined. Gradients for x, residual, weights and biases,
-  // in f32 and, their products too, in bf16 (Errc::kUnsupported in int8). Panels of weights that are trained
-  // are not kept while a tape records: the next step changes them. Each output is one chain of fused
-  // multiply-adds over the inputs in order, or an exact sum of int8: its bits depend on its row alone.
+  // in f32 and, their products too, in bf16. In int8 for x and residual: those of the weights as they are
+  // stored, du W in f32 with W widened a few columns at a time, the rounding of x counting as the identity
+  // (the straight-through estimate); Errc::kUnsupported where a weight is trained or not stored in int8.
+  // Panels of weights that are trained are not kept while a tape records: the next step changes them; x is
+  // kept for the gradients of weights only. Each output is one chain of fused multiply-adds over the inputs
+  // in order, or an exact sum of int8: its bits depend on its row alone.
   Tensor operator()(const Tensor& x, Activation activation = Activation::kNone,
                     const Tensor& residual = {}) const;
 
  private:
+  Tensor product(const Tensor& x, Activation activation, const Tensor& residual) const;
+  Tensor adapters_part(const Tensor& x, const Tensor& residual) const;
   struct Packed;
   std::shared_ptr<Packed> packed_;
 };

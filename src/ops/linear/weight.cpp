@@ -1,9 +1,13 @@
 #include "ops/linear/weight.h"
 
+#include <cmath>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "kernels/convert.h"
+#include "kernels/narrow/narrow.h"
 
 namespace lyceum {
 
@@ -39,16 +43,54 @@ Tensor Weight::f32() const {
   if (!widened_.defined()) {
     widened_ = Tensor::empty(shape());
     if (is_quantized()) {
-      for (std::int64_t d = 0; d < outputs(); ++d)
-        for (std::int64_t c = 0; c < inputs(); ++c)
-          widened_.mutable_row<float>(d)[c] =
-              static_cast<float>(value_.row<std::int8_t>(d)[c]) * scales_.data<float>()[d];
+      const bool out_in = orientation_ == Orientation::kOutputsInputs;
+      for (std::int64_t r = 0; r < value_.rows(); ++r)
+        for (std::int64_t c = 0; c < value_.cols(); ++c)
+          widened_.mutable_row<float>(r)[c] =
+              static_cast<float>(value_.row<std::int8_t>(r)[c]) * scales_.data<float>()[out_in ? r : c];
       return widened_;
     }
     widen_to(widened_.mutable_data<float>());
   }
   Tensor out = widened_;
   return out.set_variable(variable());
+}
+
+void Weight::quantize() {
+  if (is_quantized()) return;
+  if (shape().dims() != 2)
+    fail(Errc::kData, "weight '{}': found {}, expected a matrix to quantise", name_, shape().text());
+  const bool out_in = orientation_ == Orientation::kOutputsInputs;
+  const std::int64_t from_output = out_in ? value_.row_stride() : 1,
+                     from_input = out_in ? 1 : value_.row_stride(), to_output = out_in ? inputs() : 1,
+                     to_input = out_in ? 1 : outputs();
+  const kernels::PackType type = value_.dtype() == DType::kF32    ? kernels::PackType::kF32
+                                 : value_.dtype() == DType::kBF16 ? kernels::PackType::kBF16
+                                                                  : kernels::PackType::kF16;
+  Tensor bytes = Tensor::empty(shape(), DType::kI8), scales = Tensor::empty({outputs()});
+  parallel_for(outputs(), 16, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> row(static_cast<std::size_t>(inputs()));
+    std::vector<std::int8_t> quantized(row.size());
+    for (std::int64_t d = begin; d < end; ++d) {
+      for (std::size_t c = 0; c < row.size(); ++c)
+        row[c] = kernels::pack_element(type, value_.raw(),
+                                       d * from_output + static_cast<std::int64_t>(c) * from_input);
+      scales.mutable_data<float>()[d] = kernels::quantize_row(row.data(), inputs(), quantized.data());
+      for (std::size_t c = 0; c < row.size(); ++c)
+        bytes.mutable_data<std::int8_t>()[d * to_output + static_cast<std::int64_t>(c) * to_input] =
+            quantized[c];
+    }
+  });
+  for (std::int64_t d = 0; d < outputs(); ++d)
+    if (!std::isfinite(scales.data<float>()[d]))
+      fail(Errc::kData,
+           "weight '{}': its output {} holds a value that is not finite, which int8 cannot express", name_,
+           d);
+  value_.storage()->release_pages();
+  value_ = std::move(bytes);
+  scales_ = std::move(scales);
+  widened_ = {};
+  ++version_;
 }
 
 void Weight::set_trainable(bool trainable) {

@@ -2,8 +2,7 @@
 // format and orientation. Ops read it; an optimiser writes on it in place. A quantised model is the same
 // class with other weights.
 //
-// A quantised weight is I8 [D, C] with a scale for each of its outputs: element (d, c) counts scales[d]
-// times.
+// A quantised weight is I8 with a scale for each of its outputs: element (d, c) counts scales[d] times.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +46,12 @@ class Weight {
   const Tensor& scales() const noexcept { return scales_; }  // [D], of a quantised weight
   // In f32: the value itself, or a copy widened on first use (small parameters: biases, norms).
   Tensor f32() const;
+
+  // Bytes with a scale for each output instead of the value of a matrix, by the rule of products in int8
+  // (kernels::quantize_row), in the same orientation; pages of a mapped file are given back. Counts as a new
+  // value; frozen from then on. Nothing happens to a weight that is quantised. Throws Errc::kData for an
+  // output that is not finite.
+  void quantize();
 
   // A trainable weight is a variable of every tape: its gradient is found under variable(). A frozen one
   // costs nothing. A quantised weight stays frozen.

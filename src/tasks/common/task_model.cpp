@@ -16,6 +16,8 @@ constexpr Service kServices[] = {{Head::kWords, "scores of words", "fill"},
                                  {Head::kSequence, "scores of a text's labels", "classify and rerank"},
                                  {Head::kTokens, "scores of each token's labels", "tag"},
                                  {Head::kSpans, "scores of an answer's ends", "answer"}};
+// Nothing but the function itself serves these.
+constexpr Service kChoiceScores = {Head::kChoices, "a score for each of several texts", "forward and bench"};
 // Scores of the word that comes next, from those before it, are no scores of a word between others.
 constexpr Service kNextWords = {Head::kWords, "scores of the next token", "forward and bench"};
 
@@ -26,6 +28,7 @@ const Service* service_of(Head head) {
 }
 
 const Service* service_of(const Model& model) {
+  if (model.head() == Head::kChoices) return &kChoiceScores;
   return model.is_causal() && model.head() == Head::kWords ? &kNextWords : service_of(model.head());
 }
 
@@ -66,7 +69,8 @@ std::string uses_of(const Model& model, bool is_pooled) {
   text += service ? std::string(" with ") + service->what : "";
   text += ": forward, bench";
   if (is_pooled || !model.is_causal()) text += ", embed, index, cluster, mine";
-  if (service != nullptr && service != &kNextWords) text += std::string(", ") + service->verbs;
+  if (service != nullptr && service != &kNextWords && service != &kChoiceScores)
+    text += std::string(", ") + service->verbs;
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "formats/checkpoint.h"
 #include "formats/sentence_pipeline.h"
+#include "nn/merged_adapter.h"
 #include "nn/registry.h"
 #include "tasks/convert/tensor_plan.h"
 
@@ -75,14 +76,16 @@ nlohmann::ordered_json quantization_config(const std::set<std::string>& weights)
           {"ignore", nlohmann::ordered_json::array()}};
 }
 
-// Elements of many bytes come first, so that each tensor is aligned.
+// Elements of many bytes come first, so that each tensor is aligned. `merged`: of an adapter's folder, whose
+// parameters alone are written.
 std::vector<TensorPlan> plan_all(const Checkpoint& checkpoint, std::optional<DType> dtype,
-                                 const std::set<std::string>& quantized, bool is_tied) {
+                                 const std::set<std::string>& quantized, bool is_tied,
+                                 const MergedAdapter* merged) {
   std::vector<TensorPlan> plans;
   for (const std::string& name : checkpoint.names()) {
     const TensorInfo& info = *checkpoint.find_info(name);
-    if (is_tied && !info.twin_of.empty()) continue;
-    const std::string today = name_of_today(name, checkpoint);
+    if (merged != nullptr ? !merged->names.contains(name) : is_tied && !info.twin_of.empty()) continue;
+    const std::string today = merged != nullptr ? merged->names.at(name) : name_of_today(name, checkpoint);
     if (quantized.contains(name)) {
       for (TensorPlan& plan : plan_quantized(info, today)) plans.push_back(std::move(plan));
     } else {
@@ -130,9 +133,10 @@ class Converter {
   const ModelFolder& model_;
   const ConvertOptions& options_;
   fs::path output_;
-  std::vector<std::string> folders_;  // "" for the model's own, then its modules'
-  std::string body_;                  // the folder whose weights are quantised
-  std::set<std::string> quantized_;   // their names in the checkpoint
+  std::vector<std::string> folders_;     // "" for the model's own, then its modules'
+  std::string body_;                     // the folder whose weights are quantised
+  std::set<std::string> quantized_;      // their names in the checkpoint
+  std::optional<MergedAdapter> merged_;  // of an adapter's folder
   std::vector<Weights> weights_;
   std::optional<AtomicFolder> part_;
   ConvertReport report_;
@@ -178,8 +182,10 @@ void Converter::plan() {
     for (const std::string& path : paths)
       if (!path.empty()) folders_.push_back(path);
   }
+  if (const ModelFolder body = model_.inside(body_); body.adapter() != nullptr)
+    merged_ = merged_adapter(body);
   if (options_.dtype == DType::kI8) {
-    const ModelFolder folder = body_.empty() ? model_ : ModelFolder::find(model_.require(body_).string());
+    const ModelFolder folder = model_.inside(body_);
     for (const WeightPtr& weight : load_model(folder).model->int8_weights()) {
       if (weight->orientation() != Orientation::kOutputsInputs)
         fail(Errc::kUnsupported,
@@ -198,10 +204,13 @@ void Converter::plan() {
   });
   for (const std::string& folder : folders_) {
     if (!Checkpoint::is_in(model_, folder) && (has_any || !folder.empty())) continue;
-    Weights w{.subfolder = folder, .checkpoint = Checkpoint::open(model_, folder)};
-    w.shards = in_shards(plan_all(w.checkpoint, options_.dtype,
-                                  folder == body_ ? quantized_ : std::set<std::string>(), is_tied(folder)),
-                         options_.max_shard_bytes);
+    const bool is_merged = merged_ && folder == body_;
+    Weights w{.subfolder = folder,
+              .checkpoint = is_merged ? std::move(merged_->checkpoint) : Checkpoint::open(model_, folder)};
+    w.shards = in_shards(
+        plan_all(w.checkpoint, options_.dtype, folder == body_ ? quantized_ : std::set<std::string>(),
+                 is_tied(folder), is_merged ? &*merged_ : nullptr),
+        options_.max_shard_bytes);
     for (const Shard& shard : w.shards)
       for (const TensorPlan& tensor : shard.tensors) total_bytes_ += tensor.stored.bytes();
     weights_.push_back(std::move(w));
@@ -226,7 +235,7 @@ void Converter::copy_files(const std::string& subfolder) {
 void Converter::write_config(const std::string& subfolder) {
   const auto file = model_.file(in(subfolder, "config.json"));
   if (!file) return;
-  std::string text = read_text(*file, 1 << 24);
+  std::string text = merged_ && subfolder == body_ ? merged_->config : read_text(*file, 1 << 24);
   const Json checked = parse_json(text, file->string());
   const JsonFields fields(checked, file->string());
   if (options_.dtype && (fields.has("model_type") || fields.has("architectures"))) {  // not a module's

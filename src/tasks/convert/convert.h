@@ -31,6 +31,9 @@ struct ConvertReport {
 // - the tensors of model.safetensors or pytorch_model.bin (Checkpoint::open) under their published names and
 //   in their shapes, used or not; LayerNorm.gamma and .beta are called .weight and .bias, as they are today;
 //   of names that share storage the first is kept, unless the configuration unties them;
+// - of an adapter's folder the parameters of the class that was adapted, under its names, the merged ones in
+// F32
+//   unless another format is asked for;
 // - in files of at most max_shard_bytes, with model.safetensors.index.json when there are several;
 // - with I8, the matrices that Model::int8_weights names as bytes with scales, in the layout of
 // compressed-tensors

@@ -60,9 +60,7 @@ std::shared_ptr<const RerankTask> RerankTask::load(const ModelFolder& folder,
                                                    std::optional<Compute> compute) {
   SentencePipeline pipeline;
   if (folder.file("modules.json")) pipeline = sentence_pipeline(folder, PipelineUse::kScores);
-  const ModelFolder body = pipeline.transformer_path.empty()
-                               ? folder
-                               : ModelFolder::find(folder.require(pipeline.transformer_path).string());
+  const ModelFolder body = folder.inside(pipeline.transformer_path);
   std::shared_ptr<RerankTask> task(new RerankTask(TaskModel::load(body, Head::kSequence, compute)));
   if (const std::size_t labels = task->m_.model->labels().size(); labels != 1)
     fail(Errc::kUnsupported,

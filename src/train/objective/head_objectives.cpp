@@ -8,6 +8,7 @@
 #include "ops/activation/activation.h"
 #include "ops/columns/columns.h"
 #include "ops/cross_entropy/cross_entropy.h"
+#include "ops/linear/adapter_dropout.h"
 #include "ops/rows/rows.h"
 #include "tensor/tape.h"
 #include "train/objective/objective.h"
@@ -74,6 +75,7 @@ class WordsObjective final : public Objective {
       const LabelledRows wanted = labelled_rows(part);
       const std::vector<std::int64_t> pairs = pair_labels(part);
       Pass pass = pass_of(options);
+      const AdapterDropout dropping(tokens.layout, options.dropout_seed);
       Tape tape;
       Tensor words, pair_loss;
       {
@@ -90,7 +92,8 @@ class WordsObjective final : public Objective {
       std::vector<std::pair<Tensor, Tensor>> seeds;
       if (!wanted.rows.empty() && totals[0] > 0) {
         Tensor slope = Tensor::empty(words.shape());
-        loss += learn_words(learner, words, wanted.labels, share(1, totals[0]), options, slope, gradients);
+        loss += learn_words(learner, words, tokens.layout, wanted, share(1, totals[0]), options, slope,
+                            gradients);
         seeds.emplace_back(words, std::move(slope));
       }
       if (pair_loss.defined()) {
@@ -144,10 +147,13 @@ class WordsObjective final : public Objective {
       body(begin, std::min<std::size_t>(kWordRows, rows - begin));
   }
 
-  double learn_words(const Learner& learner, const Tensor& words, std::span<const std::int64_t> labels,
-                     float factor, const LearnOptions& options, Tensor& slope, Gradients& gradients) const {
+  double learn_words(const Learner& learner, const Tensor& words, const SequenceLayout& batch,
+                     const LabelledRows& wanted, float factor, const LearnOptions& options, Tensor& slope,
+                     Gradients& gradients) const {
     double loss = 0;
-    for_pieces(labels.size(), [&](std::size_t begin, std::size_t count) {
+    for_pieces(wanted.rows.size(), [&](std::size_t begin, std::size_t count) {
+      const AdapterDropout dropping(batch, std::span(wanted.rows).subspan(begin, count),
+                                    options.dropout_seed);
       Tape tape;
       Pass pass = pass_of(options);
       const auto first = static_cast<std::int64_t>(begin), rows = static_cast<std::int64_t>(count);
@@ -155,9 +161,9 @@ class WordsObjective final : public Objective {
       Tensor piece_loss;
       {
         const Tape::Recording on(tape);
-        piece_loss =
-            cross_entropy(learner.model->scores(piece, rows_alone(count), pass), labels.subspan(begin, count),
-                          {.label_smoothing = label_smoothing_, .sum = true});
+        piece_loss = cross_entropy(learner.model->scores(piece, rows_alone(count), pass),
+                                   std::span(wanted.labels).subspan(begin, count),
+                                   {.label_smoothing = label_smoothing_, .sum = true});
       }
       loss += value_of(piece_loss) * static_cast<double>(factor);
       tape.backward({{piece_loss, Tensor::full(piece_loss.shape(), factor)}}, gradients);
@@ -182,6 +188,7 @@ class HeadObjective : public Objective {
       if (counts(part)[0] == 0) continue;
       const PackedTokens tokens = pack_examples(*learner.model, part);
       Pass pass = pass_of(options);
+      const AdapterDropout dropping(tokens.layout, options.dropout_seed);
       Tape tape;
       Tensor value;
       {

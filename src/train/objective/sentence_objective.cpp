@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "ops/distance/distance.h"
+#include "ops/linear/adapter_dropout.h"
 #include "ops/pooling/pooling.h"
 #include "ops/rows/rows.h"
 #include "tensor/tape.h"
@@ -17,9 +18,8 @@ namespace {
 
 using enum SentenceLoss;
 
-// [texts, width] of examples' texts in their order.
-Tensor vectors_of(const Learner& learner, std::span<const Example> examples, Pass& pass) {
-  const PackedTokens tokens = pack_examples(*learner.model, examples);
+// [texts, width] of texts in their order.
+Tensor vectors_of(const Learner& learner, const PackedTokens& tokens, Pass& pass) {
   return (*learner.sentence)(learner.model->encode(tokens, pass), tokens.layout);
 }
 
@@ -46,12 +46,14 @@ class SentenceObjective final : public Objective {
       return learn_together(learner, examples, parts, totals[0], options, gradients);
     double loss = 0;
     for (const std::span<const Example> part : parts) {
+      const PackedTokens tokens = pack_examples(*learner.model, part);
       Pass pass = pass_of(options);
+      const AdapterDropout dropping(tokens.layout, options.dropout_seed);
       Tape tape;
       Tensor value;
       {
         const Tape::Recording on(tape);
-        value = sentence_loss(vectors_of(learner, part, pass), part, options_, classifier_, totals[0]);
+        value = sentence_loss(vectors_of(learner, tokens, pass), part, options_, classifier_, totals[0]);
       }
       loss += value_of(value);
       walk_back(tape, {{value, Tensor::full({}, 1)}}, is_last(part, parts), options, gradients);
@@ -62,7 +64,7 @@ class SentenceObjective final : public Objective {
   void judge(const Learner& learner, std::span<const Example> examples, Judgement& into) const override {
     if (examples.empty()) return;
     Pass pass;
-    const Tensor vectors = vectors_of(learner, examples, pass);
+    const Tensor vectors = vectors_of(learner, pack_examples(*learner.model, examples), pass);
     const double count = loss_count(examples, options_.loss);
     add_term(into, 0, value_of(sentence_loss(vectors, examples, options_, classifier_, count)) * count,
              count);
@@ -78,9 +80,11 @@ class SentenceObjective final : public Objective {
   static std::unique_ptr<PartPass> recorded(const Learner& learner, std::span<const Example> part,
                                             const LearnOptions& options) {
     auto out = std::make_unique<PartPass>();
+    const PackedTokens tokens = pack_examples(*learner.model, part);
     Pass pass = pass_of(options);
+    const AdapterDropout dropping(tokens.layout, options.dropout_seed);
     const Tape::Recording on(out->tape);
-    out->vectors = vectors_of(learner, part, pass);
+    out->vectors = vectors_of(learner, tokens, pass);
     return out;
   }
 
@@ -100,8 +104,10 @@ class SentenceObjective final : public Objective {
       values = only->vectors.values<float>();
     }
     for (std::size_t i = 0; !only && i < parts.size(); ++i) {
+      const PackedTokens tokens = pack_examples(*learner.model, parts[i]);
       Pass pass = pass_of(options);
-      const std::vector<float> more = vectors_of(learner, parts[i], pass).values<float>();
+      const AdapterDropout dropping(tokens.layout, options.dropout_seed);
+      const std::vector<float> more = vectors_of(learner, tokens, pass).values<float>();
       values.insert(values.end(), more.begin(), more.end());
     }
     const Tensor own = Tensor::of<float>({std::ssize(values) / width, width}, values);

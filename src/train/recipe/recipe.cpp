@@ -54,6 +54,20 @@ const SentenceLossRules& rules_of(SentenceLoss loss) {
                        [&](const SentenceLossRules& rules) { return rules.loss == loss; });
 }
 
+LoraRecipe read_lora(Settings& s) {
+  if (!s.is_table("model.lora")) s.wrong("model.lora", "a table, { rank = 8, alpha = 16, ... }");
+  LoraRecipe l;
+  l.rank = s.integer("model.lora.rank", l.rank, 1, 1 << 16);
+  l.alpha = s.number("model.lora.alpha", l.alpha, -1e6, 1e6);
+  l.dropout = s.number("model.lora.dropout", l.dropout, 0, 0.999);
+  l.by_root = s.boolean("model.lora.rslora", l.by_root);
+  l.targets = s.texts("model.lora.targets", {"all-linear"});
+  if (l.targets.empty()) s.wrong("model.lora.targets", "names of linear layers, as [\"query\", \"value\"]");
+  l.modules_to_save = s.texts("model.lora.modules_to_save");
+  l.base = s.choice("model.lora.base", l.base, std::array<std::string, 2>{"f32", "int8"});
+  return l;
+}
+
 ModelRecipe read_model(Settings& s) {
   ModelRecipe m;
   m.from = s.text("model.from", "");
@@ -69,6 +83,14 @@ ModelRecipe read_model(Settings& s) {
   if (m.from.empty() && m.tokenizer.empty())
     s.wrong("model.tokenizer", "\"bytes\" or the MODEL whose tokenizer to use");
   m.dropout = s.optional_number("model.dropout", 0, 0.999);
+  if (s.has("model.lora")) {
+    m.lora = read_lora(s);
+    if (m.from.empty()) s.conflict("model.lora", "adapters need 'model.from', the model that they change");
+    if (s.has("model.freeze"))
+      s.conflict("model.freeze",
+                 "with 'model.lora' everything is frozen but the adapters and "
+                 "model.lora.modules_to_save");
+  }
   m.freeze = s.texts("model.freeze");
   for (const std::string& pattern : m.freeze) {
     try {

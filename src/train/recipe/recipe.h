@@ -36,13 +36,25 @@ bool has_sentence_vectors(ObjectiveKind kind);  // pairs and triplets
 // Whether label and its names are a class of each example.
 bool has_classes(ObjectiveKind kind, SentenceLoss loss);
 
+// Adapters of low rank (Hu et al. 2021, "LoRA") over a model that stays as it is. R: PEFT's LoraConfig.
+struct LoraRecipe {
+  std::int64_t rank = 8;             // r
+  double alpha = 8;                  // what B A is scaled by is alpha / rank, or by_root alpha / sqrt(rank)
+  double dropout = 0;                // of the adapters' inputs
+  bool by_root = false;              // rslora
+  std::vector<std::string> targets;  // modules' names or their ends; "all-linear": all of the layers'
+  std::vector<std::string> modules_to_save;  // trained in full, besides new parameters and the task's head
+  std::string base = "f32";                  // or "int8": what the matrices of the layers are stored in
+};
+
 struct ModelRecipe {
   std::string from;           // a MODEL to go on from; empty: a new one of this family
   std::string family;         // "gpt2"
   std::string config = "{}";  // JSON: the reference's configuration keys
   // "bytes", or a MODEL whose tokenizer it is; empty: that of `from`
   std::string tokenizer;
-  std::optional<double> dropout;    // every dropout of the configuration
+  std::optional<double> dropout;  // every dropout of the configuration
+  std::optional<LoraRecipe> lora;
   std::vector<std::string> freeze;  // regular expressions of parameter names that stay as they are
   // Of vectors of sentences, over what `from` says of itself
   std::vector<std::string> pooling;  // as set_pooling; empty: that of `from`, or the mean

@@ -17,6 +17,7 @@
 #include "data/examples/supervised.h"
 #include "formats/safetensors.h"
 #include "nn/initial_values.h"
+#include "nn/merged_adapter.h"
 #include "text/byte_tokenizer.h"
 #include "train/run/sentence_learning.h"
 
@@ -51,30 +52,15 @@ std::vector<std::string> endings_of(const ObjectiveRecipe& objective) {
   return {};
 }
 
-bool has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+template <class T>
+bool has(const std::vector<T>& all, const T& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
 }
 
 // The family's class for the objective, with the prefix of `current` where there is one.
 std::string class_for(const Family& family, const std::string& current, const Recipe& recipe) {
   const std::vector<std::string> endings = endings_of(recipe.objective);
-  const auto matches = [&](const std::string& name) {
-    return std::any_of(endings.begin(), endings.end(), [&](const std::string& e) {
-      return name.ends_with(e) && !(e == "Model" && name.ends_with("HeadModel"));
-    });
-  };
-  if (matches(current)) return current;
-  std::size_t longest = 0;
-  std::string found;
-  for (const std::string& name : family.architectures) {
-    if (!matches(name)) continue;
-    const auto common = static_cast<std::size_t>(
-        std::mismatch(name.begin(), name.end(), current.begin(), current.end()).first - name.begin());
-    if (found.empty() || common > longest) {
-      found = name;
-      longest = common;
-    }
-  }
+  std::string found = class_ending_in(family, current, endings);
   if (found.empty())
     fail(Errc::kUnsupported, "objective.kind: the family {} has no class ...{}; it has: {}", family.name,
          endings[0], fmt::join(family.architectures, ", "));
@@ -291,6 +277,36 @@ std::unique_ptr<ExampleBuilder> examples_of(const Recipe& recipe, const Learning
   return std::make_unique<RecordExamples>(input_of(recipe, learning, is_training), std::move(make));
 }
 
+// The model that is gone on from: its configuration and its tensors.
+Checkpoint opened(const ModelFolder& folder, bool has_adapters, OrderedJson& config, std::string& where) {
+  if (folder.adapter() != nullptr) {
+    if (has_adapters)
+      fail(Errc::kUnsupported,
+           "model.from: found the adapter {}, expected a whole model for model.lora. Fix: `lyceum convert {} "
+           "--output "
+           "FOLDER` makes one of it",
+           folder.path().string(), folder.name());
+    MergedAdapter merged = merged_adapter(folder);
+    config = OrderedJson::parse(merged.config);
+    where = merged.where;
+    return std::move(merged.checkpoint);
+  }
+  const fs::path file = folder.require("config.json");
+  where = file.string();
+  const std::string text = read_text(file, 1 << 24);
+  parse_json(text, where);
+  config = OrderedJson::parse(text);
+  return Checkpoint::open(folder);
+}
+
+// What an adapter's file calls its base: a name of the hub as it was given, else where the files are.
+std::string name_of_base(const std::string& from, const ModelFolder& folder, bool is_whole) {
+  std::error_code error;
+  if (const auto hub = parse_hub_name(from); is_whole && hub && !fs::exists(from, error))
+    return hub->repository + (hub->has_revision ? "@" + hub->revision : "");
+  return (folder.weights() ? *folder.weights() : folder.path()).string();
+}
+
 // Files that belong to the modules around the model that was gone on from, not to what was learnt.
 bool is_of_sentence_modules(std::string_view name) {
   return name == "modules.json" || name == "config_sentence_transformers.json" ||
@@ -325,12 +341,7 @@ Learning begin_learning(const Recipe& recipe) {
     if (modules) from = body_of(*out.pipeline, *modules);
   }
   if (from) {
-    const fs::path file = from->require("config.json");
-    where = file.string();
-    const std::string text = read_text(file, 1 << 24);
-    parse_json(text, where);
-    config = OrderedJson::parse(text);
-    checkpoint = Checkpoint::open(*from);
+    checkpoint = opened(*from, model.lora.has_value(), config, where);
   } else {
     config = new_configuration(model);
   }
@@ -366,7 +377,8 @@ Learning begin_learning(const Recipe& recipe) {
     config["sentence_transformers"] = {{"activation_fn", recipe.objective.is_logistic
                                                              ? "torch.nn.modules.activation.Sigmoid"
                                                              : "torch.nn.modules.linear.Identity"}};
-  if (out.labels || kind == kRegression) forget_other_heads(checkpoint, outputs_of(recipe, out.labels));
+  if (out.labels || kind == kRegression || kind == kMultipleChoice)
+    forget_other_heads(checkpoint, outputs_of(recipe, out.labels));
   config.erase("torch_dtype");
   config["dtype"] = "float32";
   out.config = config.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
@@ -395,9 +407,17 @@ Learning begin_learning(const Recipe& recipe) {
     if (has_classes(kind, recipe.objective.sentence.loss))
       out.labels = label_names(recipe, config, false, *out.train_files);
   }
+  if (model.lora) {
+    out.adapters = begin_adapters(recipe, loaded, out.made,
+                                  name_of_base(model.from, *from, from->path() == modules->path()));
+    out.trained = out.adapters->weights;
+  }
+  const auto stays = [&](const WeightPtr& weight) {
+    return out.adapters && has(loaded.parameters(), weight) && !has(out.adapters->whole, weight);
+  };
   for (const WeightPtr& weight : weights) {
     const bool is_frozen =
-        weight->is_quantized() ||
+        weight->is_quantized() || stays(weight) ||
         std::any_of(model.freeze.begin(), model.freeze.end(), [&](const std::string& pattern) {
           return std::regex_search(loaded.saved_name(weight->name()), std::regex(pattern));
         });
@@ -444,8 +464,12 @@ void save_model(const fs::path& folder, const Learning& learning) {
         write(name, read_text(*file, kMostCopied));
   }
   if (learning.pipeline) save_sentence_modules(out.part(), learning);
-  std::vector<std::pair<std::string, Tensor>> tensors;
   const Model& model = *learning.loaded.model;
+  if (learning.adapters) {
+    save_adapters(out.part(), *learning.adapters, model);
+    return out.commit();
+  }
+  std::vector<std::pair<std::string, Tensor>> tensors;
   for (const WeightPtr& weight : model.parameters())
     tensors.emplace_back(model.saved_name(weight->name()), weight->f32().detached());
   write_safetensors(out.part() / "model.safetensors", tensors, {{"format", "pt"}});

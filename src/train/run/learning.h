@@ -16,6 +16,7 @@
 #include "text/tokenizer.h"
 #include "train/objective/objective.h"
 #include "train/recipe/recipe.h"
+#include "train/run/adapter_learning.h"
 
 namespace lyceum {
 
@@ -31,6 +32,7 @@ struct Learning {
   std::shared_ptr<const RecordFiles> train_files, valid_files;
   std::optional<SentencePipeline> pipeline;  // where vectors of sentences are learnt
   std::unique_ptr<SentenceHead> sentence;
+  std::optional<Adapters> adapters;  // where the model itself stays as it is
   std::int64_t layers = 0;
   std::vector<WeightPtr> trained, frozen;  // of the model; the objective's own are trained too
 
@@ -44,7 +46,8 @@ Learning begin_learning(const Recipe& recipe);
 std::unique_ptr<Batches> training_batches(const Recipe& recipe, const Learning& learning);
 std::unique_ptr<Batches> validation_batches(const Recipe& recipe, const Learning& learning);
 
-// A folder that the reference's libraries load: config.json, the tokenizer, model.safetensors in f32; of
+// A folder that the reference's libraries load: config.json, the tokenizer, model.safetensors in f32, or of
+// adapters what PEFT loads instead of it; of
 // vectors of sentences what sentence-transformers reads besides. It appears complete or not at all. Throws
 // Errc::kIo.
 void save_model(const std::filesystem::path& folder, const Learning& learning);

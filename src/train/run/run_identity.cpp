@@ -25,6 +25,10 @@ std::string digest_of(const Learning& learning) {
     const std::string line = weight->name() + weight->shape().text() + "\n";
     digest.update(line.data(), line.size());
   }
+  for (std::size_t i = 0; learning.adapters && i < learning.trained.size(); ++i) {
+    const std::string line = learning.trained[i]->name() + learning.trained[i]->shape().text() + "\n";
+    digest.update(line.data(), line.size());
+  }
   return digest.hex();
 }
 

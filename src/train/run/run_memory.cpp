@@ -47,16 +47,17 @@ std::uint64_t available_memory() {
 void Trainer::check_memory() {
   MemoryEstimate need;
   std::vector<Shape> shapes;
-  for (const WeightPtr& weight : learning_.loaded.model->parameters())
-    need.weights += static_cast<std::uint64_t>(weight->shape().elements()) * 4;
   double kept_a_token =
       0;  // floats that a token leaves on the tape: about twice what goes in and out of each product
+  for (const WeightPtr& weight : learning_.loaded.model->parameters()) {
+    need.weights += static_cast<std::uint64_t>(weight->shape().elements()) * (weight->is_quantized() ? 1 : 4);
+    if (weight->shape().dims() == 2 && weight->shape()[0] < learning_.loaded.model->vocabulary())
+      kept_a_token += 2.0 * static_cast<double>(weight->shape()[0] + weight->shape()[1]);
+  }
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     const WeightPtr& weight = weights_[i];
     if (owners_[i] == ranks_.rank()) shapes.push_back(weight->shape());
     need.gradients += static_cast<std::uint64_t>(weight->shape().elements()) * 4;
-    if (weight->shape().dims() == 2 && weight->shape()[0] < learning_.loaded.model->vocabulary())
-      kept_a_token += 2.0 * static_cast<double>(weight->shape()[0] + weight->shape()[1]);
   }
   need.optimizer = state_bytes(recipe_.train.optimizer, shapes);
   if (recipe_.train.ema > 0) need.averages = need.gradients;

@@ -48,9 +48,7 @@ SentencePipeline begin_pipeline(const ModelRecipe& recipe, const std::optional<M
 }
 
 ModelFolder body_of(const SentencePipeline& pipeline, const ModelFolder& from) {
-  return pipeline.transformer_path.empty()
-             ? from
-             : ModelFolder::find(from.require(pipeline.transformer_path).string());
+  return from.inside(pipeline.transformer_path);
 }
 
 std::unique_ptr<SentenceHead> begin_sentence_head(const Recipe& recipe, SentencePipeline& pipeline,

@@ -156,7 +156,7 @@ TrainResult Trainer::run() {
     if ((ranks_.is_alone() ? interrupted() : wants_stop_) && !is_over()) stop();
   }
   save();
-  export_model("model");
+  export_model(learning_.adapters ? "adapter" : "model");
   result_.step = state_.step;
   result_.best_step = state_.best_step;
   result_.best_loss_nats = state_.best_loss;

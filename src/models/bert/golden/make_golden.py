@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 tf.logging.set_verbosity_error(); tf.logging.disable_progress_bar()
-B, T = 3, 9
+B, C, T = 3, 2, 9  # C: choices of an example
 
 
 def shape(d, h, inner, layers, vocab, act="gelu", **more):
@@ -33,7 +33,9 @@ CASES = [("bert", "body", "BertModel", shape(7, 1, 5, 1, 19), "f32", False),
          ("electra", "discriminator", "ElectraForPreTraining", shape(6, 2, 7, 2, 13, embedding_size=4), "f32", False),
          ("electra", "generator", "ElectraForMaskedLM", shape(9, 3, 7, 1, 19, embedding_size=5), "f32", False),
          ("albert", "pretraining", "AlbertForPreTraining", shape(6, 2, 7, 3, 13, "gelu_new", embedding_size=4, num_hidden_groups=2), "f32", False),
-         ("albert", "answering", "AlbertForQuestionAnswering", shape(6, 2, 7, 2, 11, "gelu_new", embedding_size=5), "f32", False)]
+         ("albert", "answering", "AlbertForQuestionAnswering", shape(6, 2, 7, 2, 11, "gelu_new", embedding_size=5), "f32", False),
+         ("bert", "choosing", "BertForMultipleChoice", shape(6, 2, 7, 1, 13), "f32", False),
+         ("electra", "choosing", "ElectraForMultipleChoice", shape(6, 2, 7, 1, 13, embedding_size=4), "f32", False)]
 DISTIL = {"hidden_size": "dim", "num_attention_heads": "n_heads", "intermediate_size": "hidden_dim", "num_hidden_layers": "n_layers", "hidden_act": "activation"}
 for seed, (family, name, kind, options, dtype, old) in enumerate(CASES):
     torch.manual_seed(seed)
@@ -56,11 +58,13 @@ for seed, (family, name, kind, options, dtype, old) in enumerate(CASES):
         tensors["embeddings.position_ids"] = torch.arange(16)[None]
         save_file(tensors, folder + "/model.safetensors", metadata={"format": "pt"})
     model = getattr(tf, kind).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-    mask = torch.zeros(B, T, dtype=torch.long)
-    for b, n in enumerate((T, 4, 1) if not kind.endswith("QuestionAnswering") else (T, T, T)): mask[b, :n] = 1
+    size = (B, C, T) if name == "choosing" else (B, T)
+    mask = torch.zeros(size, dtype=torch.long)
+    for b, n in enumerate((T, 4, 1) if not kind.endswith("QuestionAnswering") else (T, T, T)): mask[b, ..., :n] = 1
+    if name == "choosing": mask[:, 0, 6:] = 0
     if kind == "MPNetForTokenClassification": mask[0, 3:5] = 0  # holes, which distances step over
-    inputs = {"input_ids": torch.randint(0, model.config.vocab_size, (B, T)), "attention_mask": mask}
-    if getattr(model.config, "type_vocab_size", 0) > 1 and family != "roberta": inputs["token_type_ids"] = torch.randint(0, 2, (B, T))
+    inputs = {"input_ids": torch.randint(0, model.config.vocab_size, size), "attention_mask": mask}
+    if getattr(model.config, "type_vocab_size", 0) > 1 and family != "roberta": inputs["token_type_ids"] = torch.randint(0, 2, size)
     if kind.endswith(("MaskedLM", "TokenClassification")) or name.startswith("pretraining"):
         labels = torch.randint(0, model.config.num_labels if name == "tagger" else model.config.vocab_size, (B, T))
         labels[torch.rand(B, T) < 0.5] = -100; labels[mask == 0] = -100; labels[0, 0] = 2
@@ -70,6 +74,7 @@ for seed, (family, name, kind, options, dtype, old) in enumerate(CASES):
     if name == "discriminator": inputs["labels"] = torch.randint(0, 2, (B, T))
     if name == "classifier": inputs["labels"] = torch.tensor([model.config.num_labels - 1, 0, 2])
     if kind.endswith("QuestionAnswering"): inputs["start_positions"], inputs["end_positions"] = torch.tensor([2, 0, 8]), torch.tensor([5, 30, 8])
+    if name == "choosing": inputs["labels"] = torch.tensor([1, 0, 1])
     if name == "body" and family == "bert": inputs["position_ids"] = torch.randint(0, 16, (B, T))
     want = model(**inputs, output_hidden_states=True)
     out = {"last_hidden_state": want.hidden_states[-1]}
@@ -85,7 +90,8 @@ for seed, (family, name, kind, options, dtype, old) in enumerate(CASES):
     target.backward()
     for n in list(out):
         v = out[n].detach()
-        if v.dim() >= 2 and v.shape[:2] == (B, T): v = v * (mask[..., None] if v.dim() == 3 else mask)
+        rows = mask.reshape(-1, T)
+        if v.dim() >= 2 and v.shape[:2] == rows.shape: v = v * (rows[..., None] if v.dim() == 3 else rows)
         out[n] = v.clone()
     for n, p in model.named_parameters(): out["grad." + (rename(n) if not n == "lm_head.decoder.weight" else model.base_model_prefix + ".embeddings.word_embeddings.weight")] = (p.grad if p.grad is not None else torch.zeros_like(p)).contiguous()
     save_file({**{"in." + n: v.contiguous() for n, v in inputs.items()}, **{"out." + n: v.contiguous() for n, v in out.items()}}, folder + "/case.safetensors")
