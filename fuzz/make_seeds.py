@@ -271,3 +271,44 @@ seed("data_records", "cache_example_outside", token_cache(1, [1, 9, 2, 7, 9, 5],
 seed("data_records", "cache_falling", token_cache(0, [1, 2, 3, 4], [0, 5, 4], [0, 2, 2], [0, 2]))
 seed("data_records", "cache_marks", token_cache(0, [1, 2], [0, 1, 2], [0, 2, 2], [3, 2]))
 seed("data_records", "cache_version", token_cache(0, [1], [0, 1], [0, 0], [], version=2))
+
+# recipe: the file, a zero byte, arguments a line each
+RECIPES = ROOT.parent.parent / "recipes"
+for path in sorted(RECIPES.glob("*.toml")):
+    seed("recipe", path.stem, path.read_bytes() + b"\0train.seed=3\noutput.directory=here")
+NEW = """[model]
+family = "bert"
+config = { hidden_size = 8, "a b" = [1, { c = 2.5 }, "\\u00e9\\n"] }
+tokenizer = %s
+freeze = ["embeddings", "layer\\\\.[0-9]"]
+[data]
+folder = "/data"
+train = ["a.txt.zst"]
+valid = "b.txt"
+separator = "\\n\\n"
+[objective]
+kind = "masked_lm"
+count = "google"
+max_predictions = 20
+[train]
+steps = 10
+batch_tokens = 4096
+optimizer = "lamb"
+betas = [0.9, 0.98]
+schedule = "wsd"
+decay_steps = 5
+learning_rate = 1e-3
+valid_every = 5
+patience = 2
+[output]
+directory = "run"
+"""
+seed("recipe", "learnt", NEW % '{ kind = "wordpiece", vocab_size = 300, special = ["[UNK]", "[CLS]", "[SEP]", "[MASK]"] }')
+seed("recipe", "bytes", (NEW % '"bytes"').encode() + b"\0model.config.hidden_size=16\ndata.train=[\"x\", \"y\"]\ntrain.ema=0.5")
+seed("recipe", "causal", (NEW % '{ kind = "bpe", vocab_size = 300, train_on = "c.jsonl", field = "body" }').replace(
+    'count = "google"\nmax_predictions = 20\n', 'between = "<|endoftext|>"\n').replace("masked_lm", "causal_lm"))
+seed("recipe", "twice", "[model]\nfrom = 'a'\nfrom = 'b'\n")
+seed("recipe", "deep", "a = " + "[" * 300 + "]" * 300)
+seed("recipe", "dates", "[model]\nfrom = 1979-05-27\nconfig = { a = 07:32:00 }\n")
+seed("recipe", "numbers", "[train]\nsteps = 0x7fffffffffffffff\nlearning_rate = inf\nseed = -nan\nbetas = [1e999, 1_0.0]\n")
+seed("recipe", "argument", b"\0model=1\nmodel.from=x\n=\ntrain.steps\na.b.c.d=[[[\n\xff=1\nv=1\\nw=2")

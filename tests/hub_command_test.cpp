@@ -26,6 +26,7 @@ class HubCommand : public testing::Test {
   HubCommand()
       : cache_("HF_HUB_CACHE", t / "hub"),
         home_("LYCEUM_HOME", t / "home"),
+        models_("LYCEUM_MODELS_DIR", t / "none"),
         endpoint_("HF_ENDPOINT", hub.endpoint()),
         token_("HF_TOKEN", "hf_test"),
         offline_("HF_HUB_OFFLINE", ""),
@@ -55,7 +56,7 @@ class HubCommand : public testing::Test {
   check::HubServer hub;
 
  private:
-  Setting cache_, home_, endpoint_, token_, offline_, no_proxy_;
+  Setting cache_, home_, models_, endpoint_, token_, offline_, no_proxy_;
 };
 
 TEST_F(HubCommand, APulledModelIsListedUsedAndRemoved) {

@@ -108,6 +108,10 @@ for file in "$root/$there"/lib/*/liblyceum.so.0 "$root/$there"/lib/*/lyceum/*; d
   [[ $file == */liblyceum_mpi.so || ! $out =~ "not found" ]] || fail "${file#"$root"} lacks libraries: $out"
 done
 search "$there/bin/lyceum" archive --ann hnsw
+for model in "$source"/models/*/config.json; do
+  expect "$(basename "$(dirname "$model")")" "$there/bin/lyceum" list
+  expect "BertForMaskedLM" "$there/bin/lyceum" show "$(basename "$(dirname "$model")")"
+done
 for file in share/man/man1/lyceum.1 share/bash-completion/completions/lyceum share/zsh/site-functions/_lyceum share/fish/vendor_completions.d/lyceum.fish \
   share/doc/lyceum/LICENSE share/doc/lyceum/copyright share/doc/lyceum/libraries/README; do
   [[ -s $root/$there/$file ]] || fail "the archive has no $file"

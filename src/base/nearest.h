@@ -11,7 +11,8 @@ namespace lyceum {
 std::size_t edit_distance(const std::string& a, const std::string& b);
 
 // Up to `most` of the candidates, those first that fewer single-letter changes make of the name. Candidates
-// more than twice as long as the name are left out: in a hostile file they may be very long.
+// more than twice as long as the name are left out, and a name of more than 256 bytes has none: in a hostile
+// file they may be very long.
 std::vector<std::string> nearest_names(const std::string& name, std::span<const std::string> candidates,
                                        std::size_t most = 3);
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "formats/bundled_models.h"
 #include "formats/checkpoint.h"
 
 namespace lyceum {
@@ -52,10 +53,13 @@ fs::path data_home() {
 ModelFolder ModelFolder::find(const std::string& model) {
   if (auto folder = find_if_present(model)) return *folder;
   const auto hub = parse_hub_name(model);
+  std::string bundled;
+  for (const fs::path& folder : bundled_folders())
+    bundled += (bundled.empty() ? "" : " and ") + folder.string();
   fail(Errc::kIo,
        "model '{}': found neither a folder nor a file of that name, nothing bundled in {} and no '{}' in the "
        "Hugging Face cache {}. Fix: {}; `lyceum list` shows the models that are here.",
-       model, (data_home() / "models").string(), hub ? hub->repository : model, hub_cache().string(),
+       model, bundled, hub ? hub->repository : model, hub_cache().string(),
        hub ? fmt::format("`lyceum pull {}` fetches it, or give the path of a model's folder", model)
            : std::string("give the path of a model's folder"));
 }
@@ -140,10 +144,8 @@ std::optional<ModelFolder> ModelFolder::locate(const std::string& model) {
       fail(Errc::kIo, "{}: config.json is missing beside it", model);
     return folder;
   }
-  const bool plain = model.find('/') == std::string::npos && model != "." && model != "..";
-  const fs::path bundled = data_home() / "models" / model;
-  if (plain && fs::is_directory(bundled, error)) {
-    folder.path_ = fs::canonical(bundled);
+  if (const auto bundled = bundled_model(model)) {
+    folder.path_ = fs::canonical(*bundled);
     folder.root_ = folder.path_;
     return folder;
   }
@@ -154,7 +156,8 @@ std::optional<ModelFolder> ModelFolder::locate(const std::string& model) {
     folder.root_ = fs::weakly_canonical(hub_cache());
     return folder;
   }
-  // a bundled model serves its full name too, but no revision of it
+  // a model that the user has bundled serves its full name too, but no revision of it; the program's have
+  // none
   const fs::path by_full_name =
       data_home() / "models" / hub->repository.substr(hub->repository.find('/') + 1);
   if (hub->revision == "main" && fs::is_directory(by_full_name, error)) {
@@ -203,12 +206,7 @@ std::vector<StoredModel> stored_models() {
     std::tie(model.bytes, model.files) = content_of(content);
     out.push_back(std::move(model));
   };
-  for (fs::directory_iterator it(data_home() / "models", error), end; !error && it != end;
-       it.increment(error)) {
-    std::error_code unreadable;
-    if (it->is_directory(unreadable)) add(it->path().filename().string(), "bundled", it->path(), it->path());
-  }
-  error.clear();
+  for (const fs::path& path : bundled_models()) add(path.filename().string(), "bundled", path, path);
   for (fs::directory_iterator it(hub_cache(), error), end; !error && it != end; it.increment(error)) {
     std::string name = it->path().filename().string();
     if (!name.starts_with("models--")) continue;

@@ -19,7 +19,8 @@ TEST_F(Command, ListShowsNamesBundledAndCachedModels) {
   const fs::path snapshot = t / "hf/hub/models--acme--tiny/snapshots/abc";
   write_tiny_bert(snapshot, {.seed = 3, .sentence = true});
   write_file(t / "hf/hub/models--acme--tiny/refs/main", "abc");
-  const std::string env = "export LYCEUM_HOME=$PWD/home HF_HOME=$PWD/hf; unset HF_HUB_CACHE; ";
+  const std::string env =
+      "export LYCEUM_HOME=$PWD/home LYCEUM_MODELS_DIR=$PWD/none HF_HOME=$PWD/hf; unset HF_HUB_CACHE; ";
   const auto models = objects(shell(env + "$lyceum list --json"));
   ASSERT_EQ(models.size(), 2u);
   EXPECT_EQ(models[0]["name"], "tiny");
@@ -37,8 +38,52 @@ TEST_F(Command, ListShowsNamesBundledAndCachedModels) {
       << "HF_HUB_CACHE";
   expect_failure(shell(env + "$lyceum embed acme/tiny@v2 cat"), 1, "`lyceum pull acme/tiny@v2` fetches it");
   EXPECT_EQ(
-      shell("export LYCEUM_HOME=$PWD/none HF_HOME=$PWD/none; unset HF_HUB_CACHE; $lyceum list --json").out,
+      shell("export LYCEUM_HOME=$PWD/none LYCEUM_MODELS_DIR=$PWD/none HF_HOME=$PWD/none; unset HF_HUB_CACHE; "
+            "$lyceum list --json")
+          .out,
       "");
+}
+
+TEST_F(Command, AModelOfTheProgramIsFoundByItsNameBehindFoldersAndBeforeTheHub) {
+  const fs::path program = t / "program/tiny";
+  fs::create_directories(t / "program");
+  fs::copy(t / "model", program, fs::copy_options::recursive);
+  write_file(program / "README.md", "# tiny: for tests\n\nMore.\n");
+  const std::string env =
+      "export LYCEUM_HOME=$PWD/home LYCEUM_MODELS_DIR=$PWD/program HF_HOME=$PWD/hf; unset HF_HUB_CACHE; ";
+  const auto path_of = [&](const std::string& name) {
+    const auto shown = objects(shell(env + "$lyceum show " + name + " --json"));
+    return shown.empty() ? std::string() : shown[0]["path"].get<std::string>();
+  };
+  const auto listed = objects(shell(env + "$lyceum list --json"));
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0]["name"], "tiny");
+  EXPECT_EQ(listed[0]["kind"], "bundled");
+  EXPECT_EQ(listed[0]["about"], "for tests");
+  EXPECT_TRUE(contains(shell(env + "$lyceum list").out, "\n  for tests\n"));
+  EXPECT_EQ(path_of("tiny"), fs::canonical(program).string());
+  expect_failure(shell(env + "$lyceum show acme/tiny"), 1, "acme/tiny");  // no more than its name
+
+  // The user's own of the same name stands over it, a folder here over both.
+  write_file(program / "README.md", "# tiny: \x1b[31mred\n");
+  EXPECT_EQ(objects(shell(env + "$lyceum list --json"))[0]["about"], "");
+  fs::create_directories(t / "home/models");
+  fs::copy(t / "model", t / "home/models/tiny", fs::copy_options::recursive);
+  EXPECT_EQ(path_of("tiny"), fs::canonical(t / "home/models/tiny").string());
+  EXPECT_EQ(objects(shell(env + "$lyceum list --json")).size(), 1u);
+  fs::copy(t / "model", t / "tiny", fs::copy_options::recursive);
+  EXPECT_EQ(path_of("tiny"), fs::canonical(t / "tiny").string());
+}
+
+TEST_F(Command, TrainTakesTheFolderOfTheDataFromTheCommandLine) {
+  write_file(t / "r.toml",
+             "[model]\nfamily = 'gpt2'\ntokenizer = 'bytes'\n[data]\ntrain = ['a.txt']\n[objective]\nkind = "
+             "'causal_lm'\n[train]\nsteps = 1\n[output]\ndirectory = 'run'\n");
+  const RunResult r = shell("$lyceum train r.toml --data 'it \"is\" here' --check");
+  EXPECT_EQ(r.status, 0) << r.text();
+  EXPECT_TRUE(contains(r.out, "folder = \"it \\\"is\\\" here\"\ntrain = [\"a.txt\"]\n")) << r.out;
+  expect_failure(shell("$lyceum train r.toml --data here"), 1, "here/a.txt");
+  EXPECT_FALSE(fs::exists(t / "run/metrics.jsonl"));
 }
 
 TEST_F(Command, ShowTellsWhatAModelIs) {

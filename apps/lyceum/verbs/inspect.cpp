@@ -9,6 +9,7 @@
 #include "apps/lyceum/app.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "formats/bundled_models.h"
 #include "formats/checkpoint.h"
 #include "kernels/isa.h"
 #include "kernels/narrow/narrow.h"
@@ -22,6 +23,12 @@
 namespace lyceum::app {
 namespace {
 
+std::string places(const std::vector<std::filesystem::path>& folders) {
+  std::string out;
+  for (const std::filesystem::path& folder : folders) out += (out.empty() ? "" : " and ") + folder.string();
+  return out;
+}
+
 void list(bool names, const Common& common) {
   apply(common);
   if (names) {
@@ -32,12 +39,13 @@ void list(bool names, const Common& common) {
   }
   const auto models = stored_models();
   if (models.empty() && !common.json && !common.quiet)
-    return print_line(
-        fmt::format("no models in {} and {}", (data_home() / "models").string(), hub_cache().string()));
+    return print_line(fmt::format("no models in {} and {}", places(bundled_folders()), hub_cache().string()));
   for (const StoredModel& m : models) {
+    const std::string about = m.kind == "bundled" ? about_model(m.path) : "";
     if (common.json) {
       print_json({{"name", m.name},
                   {"kind", m.kind},
+                  {"about", about},
                   {"revision", m.revision},
                   {"refs", m.refs},
                   {"bytes", m.bytes},
@@ -50,6 +58,7 @@ void list(bool names, const Common& common) {
     if (m.kind == "cached" && m.revision.empty()) revision = "unfinished";
     print_line(fmt::format("{:<48}{:<9}{:<22}{:>10}{:>4} files  {}", m.name, m.kind, revision,
                            byte_text(m.bytes), m.files, m.path.string()));
+    if (!about.empty()) print_line("  " + about);
   }
 }
 
@@ -150,7 +159,7 @@ void doctor(const Common& common) {
       {"compiler", __VERSION__},
       {"libraries", libraries},
       {"families", built},
-      {"bundled_models", (data_home() / "models").string()},
+      {"bundled_models", places(bundled_folders())},
       {"hub_cache", hub_cache().string()}};
   if (common.json) return print_json(info);
   for (const auto& [key, value] : info.items())

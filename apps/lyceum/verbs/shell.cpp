@@ -149,6 +149,7 @@ void print_man(const CLI::App& app) {
             "seconds to wait for an answer, and for the next bytes of a file (10)"},
            {"LYCEUM_HOME, XDG_DATA_HOME",
             "bundled models lie in $LYCEUM_HOME/models ($XDG_DATA_HOME/lyceum/models)"},
+           {"LYCEUM_MODELS_DIR", "where those lie that come with the program (default: share/lyceum/models)"},
            {"LYCEUM_ISA", "holds the kernels to one instruction set: avx2, avx512, amx or neon"},
            {"NO_COLOR", "no colours on a terminal"}})
     print_line(fmt::format(".TP\n.B {}\n{}", name, roff(meaning)));

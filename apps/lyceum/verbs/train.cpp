@@ -12,7 +12,7 @@ namespace lyceum::app {
 namespace {
 
 struct Options {
-  std::string recipe;
+  std::string recipe, data;
   std::vector<std::string> settings;
   TrainOptions train;
   bool no_memory_check = false, check = false;
@@ -42,7 +42,11 @@ void show(const Recipe& recipe, const TrainResult& result, const Common& common)
 
 void run(const Options& o, const Common& common) {
   Ranks& ranks = apply_shared(common);
-  Recipe recipe = read_recipe(o.recipe, o.settings);
+  std::vector<std::string> settings = o.settings;
+  if (!o.data.empty())
+    settings.push_back("data.folder=" +
+                       nlohmann::json(o.data).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  Recipe recipe = read_recipe(o.recipe, settings);
   if (o.check) {
     if (ranks.is_root()) print_line(recipe.resolved);
     return;
@@ -65,6 +69,7 @@ void add_train(CLI::App& app) {
       add_common(verb, "lyceum train recipes/shakespeare.toml train.steps=2000 train.learning_rate=5e-4");
   verb.option("recipe", o->recipe, "A recipe, NAME.toml").required();
   verb.option("settings", o->settings, "section.key=value: settings that stand over the recipe's");
+  verb.option("--data,-d", o->data, "Where the recipe's files of data begin, as data.folder=DIR");
   verb.flag("--restart", o->train.restart, "Begin anew where a run has left checkpoints");
   verb.flag("--accept-changes", o->train.accept_changes, "Go on with another recipe than the run began with");
   verb.flag("--no-memory-check", o->no_memory_check, "Try even what does not seem to fit into memory");

@@ -98,6 +98,8 @@ TrainedTokenizer train(FunctionRef<bool(TextBlock&)> read, const TokenizerTraini
 
 }  // namespace
 
+void check_tokenizer_training(const TokenizerTraining& options) { plan_of(options); }
+
 TrainedTokenizer train_tokenizer(const std::vector<std::filesystem::path>& files,
                                  const TokenizerTraining& options) {
   TextFiles texts(files);

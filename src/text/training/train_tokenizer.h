@@ -45,6 +45,9 @@ struct TrainedTokenizer {
   std::uint64_t texts_bytes = 0, words = 0, distinct_words = 0, repaired = 0;  // repaired: by U+FFFD
 };
 
+// Throws Errc::kUsage for options that do not fit together, before anything is read.
+void check_tokenizer_training(const TokenizerTraining& options);
+
 // Files of lines, each a text with its end of line, as the reference's train(files); of .jsonl files `field`
 // of each line; plain, .gz or .zst. The result depends on texts and options alone, not on threads or the
 // order of texts. Its vocabulary is that of the reference's trainers (tokenizers 0.23: WordPieceTrainer

@@ -79,9 +79,15 @@ ModelRecipe read_model(Settings& s) {
                "'model.config' for a new one");
   if (!m.from.empty() && m.config != "{}")
     s.conflict("model.config", "a model that is gone on from has its own configuration");
-  m.tokenizer = s.text("model.tokenizer", "");
-  if (m.from.empty() && m.tokenizer.empty())
-    s.wrong("model.tokenizer", "\"bytes\" or the MODEL whose tokenizer to use");
+  if (s.is_table("model.tokenizer")) {
+    if (!m.from.empty())
+      s.conflict("model.tokenizer", "a model that is gone on from has learnt with its own vocabulary");
+  } else {
+    m.tokenizer = s.text("model.tokenizer", "");
+    if (m.from.empty() && m.tokenizer.empty())
+      s.wrong("model.tokenizer",
+              "\"bytes\", the MODEL whose tokenizer to use, or { kind = \"bpe\", vocab_size = ... }");
+  }
   m.dropout = s.optional_number("model.dropout", 0, 0.999);
   if (s.has("model.lora")) {
     m.lora = read_lora(s);
@@ -92,7 +98,11 @@ ModelRecipe read_model(Settings& s) {
                  "model.lora.modules_to_save");
   }
   m.freeze = s.texts("model.freeze");
+  constexpr std::size_t kPatternBytes = 512;  // the standard library's parser calls itself for each byte
   for (const std::string& pattern : m.freeze) {
+    if (pattern.size() > kPatternBytes)
+      s.conflict("model.freeze", fmt::format("found an expression of {} bytes, expected at most {}",
+                                             pattern.size(), kPatternBytes));
     try {
       const std::regex checked(pattern);
     } catch (const std::regex_error& error) {
@@ -100,6 +110,50 @@ ModelRecipe read_model(Settings& s) {
     }
   }
   return m;
+}
+
+// Relative paths of data begin at data.folder.
+std::vector<std::string> in_folder(const std::string& folder, std::vector<std::string> patterns) {
+  if (!folder.empty())
+    for (std::string& pattern : patterns) pattern = (std::filesystem::path(folder) / pattern).string();
+  return patterns;
+}
+
+// Everything but the kind and the size has a default: that of `lyceum train-tokenizer`, except for what a
+// text is put between, which the objective says.
+TokenizerRecipe read_new_tokenizer(Settings& s, const Recipe& r) {
+  const std::string at = "model.tokenizer.";
+  TokenizerRecipe out;
+  TokenizerTraining& t = out.training;
+  if (!s.has(at + "kind")) s.wrong(at + "kind", "\"bpe\" or \"wordpiece\"");
+  const bool is_bpe = s.choice(at + "kind", "", std::array<std::string, 2>{"bpe", "wordpiece"}) == "bpe";
+  t.kind = is_bpe ? VocabularyKind::kBpe : VocabularyKind::kWordPiece;
+  if (!s.has(at + "vocab_size"))
+    s.wrong(at + "vocab_size", "how many tokens to learn, special ones included");
+  t.vocabulary_size = s.integer(at + "vocab_size", 0, 1, 1 << 24);
+  out.train_on = in_folder(r.data.folder, s.texts(at + "train_on", s.texts("data.train")));
+  if (out.train_on.empty()) s.wrong(at + "train_on", "the files to learn a vocabulary from");
+  t.field = s.text(at + "field", r.data.text);
+  t.min_frequency = s.integer(at + "min_frequency", t.min_frequency, 0, kMany);
+  t.lowercase = s.boolean(at + "lowercase", !is_bpe);
+  if (!is_bpe) t.limit_alphabet = s.integer(at + "limit_alphabet", 1000, 1, 1 << 24);
+  const bool is_causal = r.objective.kind == ObjectiveKind::kCausalLm;
+  const std::string around = s.choice(at + "template",
+                                      is_causal ? "none"
+                                      : is_bpe  ? "roberta"
+                                                : "bert",
+                                      std::array<std::string, 3>{"none", "bert", "roberta"});
+  t.around = around == "none"   ? TextTemplate::kNone
+             : around == "bert" ? TextTemplate::kBert
+                                : TextTemplate::kRoberta;
+  t.special = s.texts(at + "special");
+  t.model_max_length = s.integer(at + "max_length", t.model_max_length, 1, 1 << 24);
+  try {
+    check_tokenizer_training(t);
+  } catch (const Error& error) {
+    s.conflict("model.tokenizer", error.what());
+  }
+  return out;
 }
 
 void read_sentence_model(Settings& s, ModelRecipe& m) {
@@ -173,9 +227,10 @@ void read_fields(Settings& s, const ObjectiveRecipe& objective, DataRecipe& d) {
 DataRecipe read_data(Settings& s, const ObjectiveRecipe& objective) {
   const ObjectiveKind kind = objective.kind;
   DataRecipe d;
-  d.train = s.texts("data.train");
+  d.folder = s.text("data.folder", "");
+  d.train = in_folder(d.folder, s.texts("data.train"));
   if (d.train.empty()) s.wrong("data.train", "the files to learn from, as [\"books/*.txt.zst\"]");
-  d.valid = s.texts("data.valid");
+  d.valid = in_folder(d.folder, s.texts("data.valid"));
   d.shuffle = s.boolean("data.shuffle", d.shuffle);
   d.shuffle_mb = s.integer("data.shuffle_mb", d.shuffle_mb, 1, 1 << 20);
   d.records.separator = s.text("data.separator", d.records.separator);
@@ -417,6 +472,7 @@ Recipe read(Settings& s) {
   r.objective = read_objective(s);
   if (has_sentence_vectors(r.objective.kind)) read_sentence_model(s, r.model);
   r.data = read_data(s, r.objective);
+  if (s.is_table("model.tokenizer")) r.model.new_tokenizer = read_new_tokenizer(s, r);
   r.train = read_train(s, r.objective);
   r.output = read_output(s, r.train.patience > 0);
   if (r.train.valid_every > 0 && r.data.valid.empty())

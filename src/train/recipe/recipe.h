@@ -13,6 +13,7 @@
 #include "data/batches/batches.h"
 #include "data/examples/masking.h"
 #include "data/records/record_files.h"
+#include "text/training/train_tokenizer.h"
 #include "train/objective/sentence_objective.h"
 #include "train/optimizer/optimizer.h"
 #include "train/schedule/schedule.h"
@@ -47,13 +48,20 @@ struct LoraRecipe {
   std::string base = "f32";                  // or "int8": what the matrices of the layers are stored in
 };
 
+// A vocabulary that is learnt before the run, as `lyceum train-tokenizer` learns one.
+struct TokenizerRecipe {
+  TokenizerTraining training;
+  std::vector<std::string> train_on;  // texts or .jsonl; files or patterns
+};
+
 struct ModelRecipe {
   std::string from;           // a MODEL to go on from; empty: a new one of this family
   std::string family;         // "gpt2"
   std::string config = "{}";  // JSON: the reference's configuration keys
   // "bytes", or a MODEL whose tokenizer it is; empty: that of `from`
   std::string tokenizer;
-  std::optional<double> dropout;  // every dropout of the configuration
+  std::optional<TokenizerRecipe> new_tokenizer;  // instead of `tokenizer`, for a new model
+  std::optional<double> dropout;                 // every dropout of the configuration
   std::optional<LoraRecipe> lora;
   std::vector<std::string> freeze;  // regular expressions of parameter names that stay as they are
   // Of vectors of sentences, over what `from` says of itself
@@ -65,6 +73,7 @@ struct ModelRecipe {
 };
 
 struct DataRecipe {
+  std::string folder;                     // at which relative paths of data begin; empty: the current one
   std::vector<std::string> train, valid;  // files or patterns
   RecordOptions records;
   bool shuffle = true;

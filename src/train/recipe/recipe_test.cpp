@@ -1,5 +1,6 @@
 #include "train/recipe/recipe.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "check/expect_error.h"
@@ -85,6 +86,40 @@ TEST(Recipe, ArgumentsStandOverTheFile) {
   EXPECT_EQ(r.output.directory, "some where");
 }
 
+TEST(Recipe, AVocabularyToBeLearntHasDefaultsByItsKindAndTheObjective) {
+  const std::string table = "tokenizer = { kind = \"bpe\", vocab_size = 300 }";
+  Recipe r = parse(with("tokenizer = \"bytes\"", table));
+  ASSERT_TRUE(r.model.new_tokenizer.has_value());
+  EXPECT_EQ(r.model.new_tokenizer->train_on, std::vector<std::string>{"a.txt"});  // what is learnt from
+  EXPECT_EQ(r.model.new_tokenizer->training.around, TextTemplate::kNone);
+  EXPECT_EQ(r.model.new_tokenizer->training.lowercase, false);
+  const Recipe again = parse_recipe(r.resolved, "resolved");
+  EXPECT_EQ(again.values, r.values);
+  EXPECT_EQ(again.resolved, r.resolved);
+  EXPECT_EQ(r.values.at("model.tokenizer.template"), "\"none\"");
+  r = parse(with("tokenizer = \"bytes\"", table), {"objective.kind=masked_lm"});
+  EXPECT_EQ(r.model.new_tokenizer->training.around, TextTemplate::kRoberta);
+  r = parse(with("tokenizer = \"bytes\"", table),
+            {"objective.kind=masked_lm", "model.tokenizer.kind=wordpiece", "model.tokenizer.train_on=b.txt"});
+  EXPECT_EQ(r.model.new_tokenizer->training.around, TextTemplate::kBert);
+  EXPECT_EQ(r.model.new_tokenizer->training.lowercase, true);
+  EXPECT_EQ(r.model.new_tokenizer->train_on, std::vector<std::string>{"b.txt"});
+  expect_error(Errc::kFormat, "has learnt with its own vocabulary", [&] {
+    std::string text = with("tokenizer = \"bytes\"", table);
+    text.replace(text.find("family = \"gpt2\"\nconfig = { n_layer = 2, n_embd = 8, n_head = 2 }"), 64,
+                 "from = \"x\"");
+    parse(text);
+  });
+}
+
+TEST(Recipe, RelativePathsOfDataBeginAtTheFolder) {
+  const Recipe r = parse(with("train = [\"a.txt\"]", "train = [\"a.txt\", \"/b.txt\"]\nvalid = \"c/*.txt\""),
+                         {"data.folder=some where"});
+  EXPECT_EQ(r.data.train, (std::vector<std::string>{"some where/a.txt", "/b.txt"}));
+  EXPECT_EQ(r.data.valid, std::vector<std::string>{"some where/c/*.txt"});
+  EXPECT_EQ(r.values.at("data.train"), "[\"a.txt\", \"/b.txt\"]");  // the same wherever the data lies
+}
+
 struct Bad {
   std::string line, instead, part;  // what the message says
 };
@@ -130,6 +165,26 @@ const Bad kBad[] = {
     {"tokenizer = \"bytes\"", "tokenizer = \"bytes\"\nfreeze = \"(\"", "'(' is no regular expression"},
     {"tokenizer = \"bytes\"", "tokenizer = \"bytes\"\ndropout = 1",
      "'model.dropout': found 1, expected a number"},
+    {"tokenizer = \"bytes\"", "tokenizer = { vocab_size = 300 }",
+     "'model.tokenizer.kind': found nothing, expected \"bpe\" or \"wordpiece\""},
+    {"tokenizer = \"bytes\"", "tokenizer = { kind = \"bqe\", vocab_size = 300 }", "the nearest is 'bpe'"},
+    {"tokenizer = \"bytes\"", "tokenizer = { kind = \"bpe\" }",
+     "'model.tokenizer.vocab_size': found nothing, expected how many"},
+    {"tokenizer = \"bytes\"", "tokenizer = { kind = \"bpe\", vocab_size = 0 }",
+     "'model.tokenizer.vocab_size': found 0"},
+    {"tokenizer = \"bytes\"", "tokenizer = { kind = \"bpe\", vocab_size = 300, train_on = [] }",
+     "'model.tokenizer.train_on': found []"},
+    {"tokenizer = \"bytes\"", "tokenizer = { kind = \"bpe\", vocab_size = 300, template = \"bert\" }",
+     "found the template bert for BPE"},
+    {"tokenizer = \"bytes\"",
+     "tokenizer = { kind = \"wordpiece\", vocab_size = 300, template = \"bert\", special = [\"[UNK]\"] }",
+     "the special token '[CLS]' is missing"},
+    {"tokenizer = \"bytes\"", "tokenizer = { kind = \"bpe\", vocab_size = 300, special = [\"a\", \"a\"] }",
+     "found the special token 'a' twice"},
+    {"tokenizer = \"bytes\"", "tokenizer = { kind = \"bpe\", vocab_size = 300, limit_alphabet = 9 }",
+     "'model.tokenizer.limit_alphabet': no such setting here"},
+    {"tokenizer = \"bytes\"", "tokenizer = { kind = \"bpe\", vocab_sise = 300 }",
+     "There is 'model.tokenizer.vocab_sise': is that meant?"},
     {"train = [\"a.txt\"]", "train = []", "'data.train': found [], expected the files"},
     {"train = [\"a.txt\"]", "train = [1]", "'data.train': found [1], expected a list of texts"},
     {"train = [\"a.txt\"]", "train = [\"a.txt\"]\nlabels = [\"x\"]", "'data.labels': no such setting here"},
@@ -147,12 +202,28 @@ TEST(Recipe, BadOnesAreNamedByPlaceAndReason) {
   }
 }
 
+TEST(Recipe, HostileOnesAreAnsweredQuickly) {
+  std::string many = "[model]\n", pattern(100'000, '(');
+  for (int i = 0; i < 50'000; ++i) many += fmt::format("k{} = 1\n", i);
+  expect_error(Errc::kFormat, "and 49980 more", [&] { parse(with("[model]", many)); });
+  expect_error(Errc::kFormat, "no such setting here",
+               [&] { parse(with("[output]", "[output]\n" + std::string(1 << 19, 'x') + " = 1")); });
+  expect_error(Errc::kFormat, "found an expression of 100000 bytes, expected at most 512", [&] {
+    parse(with("tokenizer = \"bytes\"", "tokenizer = \"bytes\"\nfreeze = \"" + pattern + "\""));
+  });
+  expect_error(Errc::kFormat, "line", [&] { parse("a = " + std::string(1 << 19, '[')); });
+  expect_error(Errc::kFormat, "'model.config': nested deeper than 32", [&] {
+    parse(with("n_layer = 2", "n_layer = " + std::string(40, '[') + std::string(40, ']')));
+  });
+}
+
 TEST(Recipe, WrongArgumentsAreWrongUsage) {
   expect_error(Errc::kUsage, "argument 'steps'", [] { parse(kGood, {"steps"}); });
   expect_error(Errc::kUsage, "argument: 'train.stpes': no such setting here",
                [] { parse(kGood, {"train.stpes=1"}); });
   expect_error(Errc::kUsage, "argument: 'train.steps': found \"x y\"",
                [] { parse(kGood, {"train.steps=x y"}); });
+  expect_error(Errc::kUsage, "no UTF-8", [] { parse(kGood, {"output.directory=\xff"}); });
   expect_error(Errc::kUsage, "'steps' is a value", [] { parse(kGood, {"train.steps.more=1"}); });
   expect_error(Errc::kUsage, "expected section.key=value", [] { parse(kGood, {"train..steps=1"}); });
 }

@@ -12,12 +12,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 
 namespace lyceum {
 namespace {
 
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 20;
 constexpr int kMostDepth = 32;
+constexpr std::size_t kMostNamed = 20, kMostShown = 200;  // settings in one message, bytes of a name
 
 std::vector<std::string> split(const std::string& name) {
   std::vector<std::string> parts;
@@ -138,6 +140,7 @@ struct Settings::Tree {
   }
 
   void set(const std::string& argument) {
+    if (!is_utf8(argument)) fail(Errc::kUsage, "argument: found bytes that are no UTF-8, expected a text");
     const std::size_t equals = argument.find('=');
     if (equals == 0 || equals == std::string::npos)
       fail(Errc::kUsage, "argument '{}': expected section.key=value, as in train.steps=2000", argument);
@@ -390,12 +393,13 @@ void Settings::finish() const {
   if (unknown.empty()) return;
   const std::vector<std::string> known(tree_->asked.begin(), tree_->asked.end());
   std::string message;
-  for (const std::string& name : unknown) {
+  for (const std::string& name : std::span(unknown).first(std::min(unknown.size(), kMostNamed))) {
     const std::vector<std::string> near = nearest_names(name, known, 1);
-    message +=
-        fmt::format("{}{}: '{}': no such setting here{}", message.empty() ? "" : "\n", tree_->place(name),
-                    name, near.empty() ? "" : fmt::format("; the nearest is '{}'", near[0]));
+    message += fmt::format("{}{}: '{}': no such setting here{}", message.empty() ? "" : "\n",
+                           tree_->place(name), name.substr(0, kMostShown),
+                           near.empty() ? "" : fmt::format("; the nearest is '{}'", near[0]));
   }
+  if (unknown.size() > kMostNamed) message += fmt::format("\nand {} more", unknown.size() - kMostNamed);
   throw_error(tree_->code(unknown[0]), "{}", fmt::make_format_args(message));
 }
 

@@ -43,6 +43,7 @@ class Checkpoints {
   // Of the run's folder, which need not be there yet. Keeps the `keep` newest.
   Checkpoints(std::filesystem::path directory, std::int64_t keep);
 
+  bool has_any() const { return !all().empty(); }
   // The newest that is there. Throws Errc::kFormat for one that this build did not write or that is damaged,
   // naming the file.
   std::optional<SavedRun> newest() const;

@@ -324,7 +324,19 @@ std::int64_t depth_of(const std::string& name, std::int64_t layers) {
   return layers + 1;
 }
 
-Learning begin_learning(const Recipe& recipe) {
+// The ids of what a tokenizer's configuration names, in a new model's own, where the recipe does not say
+// them.
+void add_special_ids(OrderedJson& config, const TokenizerFiles& files, const Tokenizer& tokenizer) {
+  const OrderedJson roles = OrderedJson::parse(files.tokenizer_config_json);
+  for (const char* role : {"pad_token", "bos_token", "eos_token"}) {
+    const std::string key = std::string(role) + "_id";
+    if (!roles.contains(role) || config.contains(key)) continue;
+    const OrderedJson& token = roles[role].is_object() ? roles[role]["content"] : roles[role];
+    if (const auto id = tokenizer.id(token.get<std::string>())) config[key] = *id;
+  }
+}
+
+Learning begin_learning(const Recipe& recipe, FunctionRef<TokenizerFiles()> learnt_tokenizer) {
   Learning out;
   out.train_files = std::make_shared<const RecordFiles>(recipe.data.train, recipe.data.records);
   if (!recipe.data.valid.empty())
@@ -345,14 +357,6 @@ Learning begin_learning(const Recipe& recipe) {
   } else {
     config = new_configuration(model);
   }
-  if (model.tokenizer == "bytes") {
-    out.tokenizer = byte_tokenizer();
-  } else {
-    out.source = model.tokenizer.empty() ? *from : ModelFolder::find(model.tokenizer);
-    out.tokenizer = Tokenizer::from_folder(*out.source);
-  }
-  if (model.from.empty() && !config.contains("vocab_size")) config["vocab_size"] = out.tokenizer->size();
-
   const Family& family = family_of(config.dump(), where);
   std::string current;
   if (config.contains("architectures") && config["architectures"].is_array() &&
@@ -360,6 +364,17 @@ Learning begin_learning(const Recipe& recipe) {
     current = config["architectures"][0].get<std::string>();
   const std::string wanted = class_for(family, current, recipe);
   const bool has_head = current == wanted;
+  if (model.new_tokenizer) {
+    out.learnt_tokenizer = learnt_tokenizer();
+    out.tokenizer = Tokenizer::from_json(out.learnt_tokenizer->tokenizer_json, "model.tokenizer");
+    add_special_ids(config, *out.learnt_tokenizer, *out.tokenizer);
+  } else if (model.tokenizer == "bytes") {
+    out.tokenizer = byte_tokenizer();
+  } else {
+    out.source = model.tokenizer.empty() ? *from : ModelFolder::find(model.tokenizer);
+    out.tokenizer = Tokenizer::from_folder(*out.source);
+  }
+  if (model.from.empty() && !config.contains("vocab_size")) config["vocab_size"] = out.tokenizer->size();
   config["architectures"] = OrderedJson::array({wanted});
   if (kind == kClassification || kind == kMultiLabel || kind == kTagging) {
     out.labels = label_names(recipe, config, has_head, *out.train_files);
@@ -455,7 +470,10 @@ void save_model(const fs::path& folder, const Learning& learning) {
     file.commit();
   };
   write("config.json", learning.config);
-  if (!learning.source) {
+  if (learning.learnt_tokenizer) {
+    write(kTokenizerFile, learning.learnt_tokenizer->tokenizer_json);
+    write(kTokenizerConfigFile, learning.learnt_tokenizer->tokenizer_config_json);
+  } else if (!learning.source) {
     write_byte_tokenizer(out.part());
   } else {
     constexpr std::uint64_t kMostCopied = std::uint64_t{1} << 30;

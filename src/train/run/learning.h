@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "data/batches/batches.h"
 #include "data/examples/label_names.h"
 #include "formats/model_folder.h"
@@ -17,14 +18,16 @@
 #include "train/objective/objective.h"
 #include "train/recipe/recipe.h"
 #include "train/run/adapter_learning.h"
+#include "train/run/run_tokenizer.h"
 
 namespace lyceum {
 
 struct Learning {
   std::string config;  // config.json of what is learnt
   std::optional<ModelFolder>
-      source;  // of the tokenizer's files, copied to where the model is saved; none: bytes
+      source;  // of the tokenizer's files, copied to where the model is saved; none: bytes, or learnt
   std::shared_ptr<const Tokenizer> tokenizer;
+  std::optional<TokenizerFiles> learnt_tokenizer;  // its files, where the recipe has it learnt
   LoadedModel loaded;
   std::vector<std::string> made;  // parameters that no file had
   std::shared_ptr<const LabelNames> labels;
@@ -40,7 +43,9 @@ struct Learning {
 };
 
 // Throws Errc::kData and kFormat for a model, tokenizer and data that do not go together, naming the setting.
-Learning begin_learning(const Recipe& recipe);
+// learnt_tokenizer() is asked where the recipe has a vocabulary learnt, after everything that can be wrong
+// without one.
+Learning begin_learning(const Recipe& recipe, FunctionRef<TokenizerFiles()> learnt_tokenizer);
 
 // The examples that are learnt from, and those that are judged: in their order, once, without chance.
 std::unique_ptr<Batches> training_batches(const Recipe& recipe, const Learning& learning);

@@ -203,6 +203,22 @@ TEST_F(RanksTrain, ARankThatDiffersIsRefused) {
   EXPECT_NE(ends[0].find("missing.txt"), std::string::npos) << ends[0];
 }
 
+TEST_F(RanksTrain, EveryRankHasTheVocabularyThatRank0Learns) {
+  const auto learnt = [&](int size, const std::string& directory) {
+    return go(size, directory, {}, [](int, std::string toml) {
+      return toml.replace(toml.find("\"bytes\""), 7, "{ kind = \"bpe\", vocab_size = 300 }");
+    });
+  };
+  expect_ends_well(learnt(3, "a"));
+  expect_ends_well(learnt(1, "b"));
+  EXPECT_EQ(bytes("a/model/tokenizer.json"), bytes("b/model/tokenizer.json"));
+  EXPECT_EQ(bytes("a/tokenizer/learnt.json"), bytes("b/tokenizer/learnt.json"));
+  fs::remove(t_ / "a/tokenizer/learnt.json");
+  const std::vector<std::string> ends = learnt(2, "a");
+  EXPECT_NE(ends[0].find("learnt.json: is missing"), std::string::npos) << ends[0];
+  EXPECT_EQ(ends[1], "process 0 has ended the run");
+}
+
 TEST_F(RanksTrain, AnErrorOfOneRankEndsAllAndTheLastCheckpointStays) {
   watch_.at_step = [](std::int64_t step) {
     if (step == 7) fail(Errc::kIo, "the disk is full");

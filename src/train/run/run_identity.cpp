@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 
 bool may_change(const std::string& name) {
   static constexpr const char* kFree[] = {"output.",    "train.valid_every", "train.valid_batches",
-                                          "data.valid", "data.workers",      "train.patience"};
+                                          "data.valid", "data.workers",      "train.patience",
+                                          "data.folder"};
   return std::any_of(std::begin(kFree), std::end(kFree),
                      [&](const char* free) { return name.starts_with(free); });
 }

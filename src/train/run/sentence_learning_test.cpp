@@ -68,7 +68,7 @@ TEST_F(SentenceLearning, APlainEncoderGetsTheModulesThatTheRecipeNames) {
   EXPECT_EQ(found.head->width(), 3);
   EXPECT_EQ(found.pipeline.max_seq_length, 10);
   expect_error(Errc::kData, "model.max_tokens: found 17, expected at most the 16 that the model takes",
-               [&] { begin_learning(recipe({"model.max_tokens=17"})); });
+               [&] { begin_learning(recipe({"model.max_tokens=17"}), [] { return TokenizerFiles(); }); });
 }
 
 TEST_F(SentenceLearning, AStoppedRunEndsWithTheBitsOfOneThatWasNot) {

@@ -12,6 +12,7 @@
 #include "ranks/message.h"
 #include "train/run/parameter_share.h"
 #include "train/run/run_identity.h"
+#include "train/run/run_tokenizer.h"
 #include "train/run/training_run.h"
 
 namespace lyceum {
@@ -38,7 +39,12 @@ Trainer::Trainer(const Recipe& recipe, const TrainOptions& options)
     if (error) fail(Errc::kIo, "output.directory: {}: {}", directory().string(), error.message());
     lock_.emplace(directory());
   }
-  learning_ = begin_learning(recipe);
+  learning_ = begin_learning(recipe, [&] {
+    return run_tokenizer(recipe, {.restart = options.restart,
+                                  .has_begun = checkpoints_.has_any(),
+                                  .ranks = ranks_,
+                                  .say = [&](const std::string& line) { say(line); }});
+  });
   for (const WeightPtr& weight : learning_.frozen) weight->set_trainable(false);
   weights_ = learning_.trained;
   for (const WeightPtr& weight : learning_.objective->parameters()) weights_.push_back(weight);
@@ -72,7 +78,7 @@ Trainer::Trainer(const Recipe& recipe, const TrainOptions& options)
   optimizer_.emplace(recipe.train.optimizer, parameters);
   if (recipe.train.ema > 0) ema_.emplace(recipe.train.ema, weights_);
   batches_ = std::make_unique<Prefetcher>(training_batches(recipe, learning_));
-  count_steps();
+  read_data_once();
   resume(saved);
   if (!ranks_.is_root()) return;
   write_text(directory() / "recipe.resolved.toml", recipe.resolved);
@@ -93,15 +99,44 @@ void Trainer::choose_precision() {
       "same bits on processors of one kind only");
 }
 
-void Trainer::count_steps() {
-  total_steps_ = recipe_.train.steps;
-  if (total_steps_ == 0) {  // an epoch's batches are counted by reading it once
-    const std::unique_ptr<Batches> once = training_batches(recipe_, learning_);
+// A record that is wrong is found now, not after hours: validation data are read whole, and so are records
+// with labels; a corpus of texts is where its batches have to be counted.
+void Trainer::read_data_once() {
+  const auto read = [&](const char* setting, const RecordFiles& files, Batches& once, std::int64_t most) {
     std::int64_t batches = 0;
     Batch batch;
-    while (once->next(batch)) ++batches;
-    total_steps_ = (batches * recipe_.train.epochs + recipe_.train.accumulate - 1) / recipe_.train.accumulate;
-    if (total_steps_ == 0) fail(Errc::kData, "data.train: an epoch has no batch");
+    while ((most == 0 || batches < most) && once.next(batch)) {
+      ++batches;
+      check_interrupt();
+    }
+    const DataCounts& counts = once.builder().counts();
+    if (batches == 0)
+      fail(Errc::kData, "{}: found no batch in {} records of {}, expected at least one{}", setting,
+           counts.records, files.names(),
+           counts.bad_records == 0
+               ? ". Fix: more data, or smaller batches"
+               : fmt::format("; {} are wrong, the first: {}", counts.bad_records, counts.first_bad));
+    if (counts.bad_records > 0)
+      say(fmt::format("{}: {} of {} records are wrong and left out; the first: {}", setting,
+                      counts.bad_records, counts.records, counts.first_bad));
+    return batches;
+  };
+  const ObjectiveKind kind = recipe_.objective.kind;
+  const bool is_corpus = kind == ObjectiveKind::kCausalLm || kind == ObjectiveKind::kMaskedLm;
+  std::int64_t batches = 0;
+  if (!is_corpus || recipe_.train.steps == 0)
+    batches = read("data.train", *learning_.train_files, *training_batches(recipe_, learning_), 0);
+  count_steps(batches);
+  if (learning_.valid_files && recipe_.train.valid_every > 0)
+    read("data.valid", *learning_.valid_files, *validation_batches(recipe_, learning_),
+         recipe_.train.valid_batches);
+}
+
+void Trainer::count_steps(std::int64_t batches_of_epoch) {
+  total_steps_ = recipe_.train.steps;
+  if (total_steps_ == 0) {
+    total_steps_ =
+        (batches_of_epoch * recipe_.train.epochs + recipe_.train.accumulate - 1) / recipe_.train.accumulate;
   }
   schedule_ = recipe_.train.schedule;
   schedule_.total_steps = total_steps_;

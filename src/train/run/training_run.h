@@ -39,7 +39,8 @@ class Trainer {
   void expect_same_everywhere();
   void resume(const std::optional<SavedRun>& saved);
   void check_resumed(const SavedRun& saved) const;
-  void count_steps();
+  void read_data_once();
+  void count_steps(std::int64_t batches_of_epoch);
   void check_memory();
   bool read_global(Global& batch);
   double learn(const Global& batch, GradientExchange& exchange);
