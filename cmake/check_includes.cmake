@@ -1,6 +1,6 @@
 # Reads every #include "..." of the project and compares it with the table of layers.
 #   cmake -DROOT=<source folder> -P check_includes.cmake        fails with one line for each include that breaks the table
-# Each layer names what it may include beside itself. Papers, bench and tests are not part of the library.
+# Each layer names what it may include beside itself. Bench and tests are not part of the library.
 cmake_minimum_required(VERSION 3.25)
 set(base)
 set(ranks base)
@@ -14,9 +14,10 @@ set(data base ranks tensor formats text)
 set(models base tensor formats kernels ops nn text)
 set(train base ranks tensor formats kernels ops nn text data)
 set(tasks base ranks tensor formats kernels ops nn text data train)
-set(api base tensor formats kernels nn text tasks)
+set(api base tensor formats kernels nn text train tasks)
 set(check base tensor formats kernels ops nn text data tasks)
-set(apps base ranks tensor formats kernels nn text data train tasks)
+set(apps base ranks tensor formats kernels nn text data train tasks papers)
+set(papers)
 
 set(wrong 0)
 set(seen 0)
@@ -27,7 +28,7 @@ function(complain file include why)
 endfunction()
 
 file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/src/*.h ${ROOT}/src/*.cpp ${ROOT}/include/*.h ${ROOT}/apps/*.h ${ROOT}/apps/*.cpp
-     ${ROOT}/check/*.h ${ROOT}/check/*.cpp)
+     ${ROOT}/check/*.h ${ROOT}/check/*.cpp ${ROOT}/papers/*.h ${ROOT}/papers/*.cpp)
 foreach(file ${files})
   string(REGEX MATCH "^(src/([a-z]+)|([a-z]+))/" unused ${file})
   set(layer "${CMAKE_MATCH_2}${CMAKE_MATCH_3}")
@@ -51,6 +52,11 @@ foreach(file ${files})
       complain(${file} ${include} "the kernel file of an op belongs to the kernels layer")
     elseif(file MATCHES "^apps/c/" AND NOT include MATCHES "^(lyceum|apps/c)/")
       complain(${file} ${include} "the C interface stands on the installed headers alone")
+    elseif(file MATCHES "^papers/([a-z0-9_]+)/" AND include MATCHES "^papers/([a-z0-9_]+)/" AND NOT include MATCHES "^papers/[a-z0-9_]+\\.h$")
+      string(REGEX REPLACE "^papers/([a-z0-9_]+)/.*" "\\1" own ${file})
+      if(NOT include MATCHES "^papers/${own}/")
+        complain(${file} ${include} "a paper's folder stands without the others")
+      endif()
     elseif(to STREQUAL "lyceum" OR to STREQUAL layer)
       continue()  # the installed headers, and a layer's own
     elseif(NOT DEFINED ${layer})

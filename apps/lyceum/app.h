@@ -140,5 +140,6 @@ void add_train(CLI::App& app);
 void add_plot(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_train_tokenizer(CLI::App& app);
+void add_paper(CLI::App& app);
 
 }  // namespace lyceum::app

@@ -48,11 +48,11 @@ int run(int argc, char** argv) {
     using namespace lyceum;
     using namespace lyceum::app;
     for (const auto add :
-         {add_embed,   add_rerank,          add_index, add_search,   add_cluster,    add_mine,
-          add_fill,    add_classify,        add_tag,   add_answer,   add_eval,       add_train,
-          add_prepare, add_train_tokenizer, add_plot,  add_tokenize, add_detokenize, add_forward,
-          add_convert, add_bench,           add_pull,  add_list,     add_show,       add_remove,
-          add_doctor,  add_completion,      add_man})
+         {add_embed,   add_rerank,          add_index,      add_search, add_cluster,  add_mine,
+          add_fill,    add_classify,        add_tag,        add_answer, add_eval,     add_train,
+          add_prepare, add_train_tokenizer, add_plot,       add_paper,  add_tokenize, add_detokenize,
+          add_forward, add_convert,         add_bench,      add_pull,   add_list,     add_show,
+          add_remove,  add_doctor,          add_completion, add_man})
       add(app);
     std::string verbs;
     bool is_verb = false;

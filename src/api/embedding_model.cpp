@@ -1,21 +1,26 @@
 #include "lyceum/embedding_model.h"
 
+#include "api/embedder_options.h"
 #include "api/find.h"
 #include "api/valid_texts.h"
 #include "tasks/embed/embedder.h"
 
 namespace lyceum {
 
+EmbedderOptions embedder_options(const EmbeddingOptions& options) {
+  return {.prompt_name = options.prompt_name,
+          .prompt = options.prompt,
+          .query_prompt_name = options.query_prompt_name,
+          .query_prompt = options.query_prompt,
+          .max_tokens = options.max_tokens,
+          .pooling = options.pooling,
+          .truncate_dim = options.truncate_dim,
+          .normalize = options.normalize,
+          .compute = compute_of(options.dtype)};
+}
+
 EmbeddingModel EmbeddingModel::load(const std::string& model, const EmbeddingOptions& options) {
-  const EmbedderOptions inside{.prompt_name = options.prompt_name,
-                               .prompt = options.prompt,
-                               .query_prompt_name = options.query_prompt_name,
-                               .query_prompt = options.query_prompt,
-                               .max_tokens = options.max_tokens,
-                               .pooling = options.pooling,
-                               .truncate_dim = options.truncate_dim,
-                               .normalize = options.normalize,
-                               .compute = compute_of(options.dtype)};
+  const EmbedderOptions inside = embedder_options(options);
   return EmbeddingModel(Embedder::load(find_model(model, options.pull), inside));
 }
 

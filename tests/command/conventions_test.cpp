@@ -19,7 +19,7 @@ const char* const kVerbs[] = {"embed",      "rerank",
                               "man",        "cluster",
                               "mine",       "plot",
                               "prepare",    "train-tokenizer",
-                              "train"};
+                              "train",      "paper"};
 
 TEST_F(Command, EveryVerbHasHelpWithAnExample) {
   for (const char* verb : kVerbs) {

@@ -1,4 +1,4 @@
-// plot.
+// plot, paper.
 #include <fmt/core.h>
 
 #include "base/file.h"
@@ -42,6 +42,17 @@ TEST_F(Command, PlotDrawsRunsAsAFigureOrAPage) {
   const auto none = objects(shell("$lyceum plot runs/a --series gradient_norm --json"));
   EXPECT_EQ(none.at(0)["values"], 0);
   EXPECT_EQ(none.at(0).count("last"), 0u);
+}
+
+TEST_F(Command, PaperListsWhatThereIsAndNamesTheDataThatIsMissing) {
+  const auto rows = objects(shell("$lyceum paper --json"));
+  EXPECT_EQ(shell("$lyceum paper --list --json"), shell("$lyceum paper --json"));
+  expect_failure(run({"paper", "nobody"}), 2, "expected one of");
+  if (rows.empty()) return;  // a build without papers
+  const std::string name = rows[0]["paper"], missing = rows[0]["data"][0];
+  expect_failure(run({"paper", name}), 2, "--data");
+  expect_failure(run({"paper", name, "--data", t.path().string(), "-o", (t / "out").string()}), 1, missing);
+  expect_failure(run({"paper", name, "--data", t.path().string(), "--seeds", "0"}), 2, "--seeds");
 }
 
 TEST_F(Command, PlotSaysWhatItCannotDraw) {

@@ -6,9 +6,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "lyceum/page.h"
 #include "train/report/axis.h"
 #include "train/report/metrics.h"
-#include "train/report/page.h"
 
 namespace lyceum {
 namespace {

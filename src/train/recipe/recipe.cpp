@@ -240,6 +240,11 @@ DataRecipe read_data(Settings& s, const ObjectiveRecipe& objective) {
   d.workers = static_cast<int>(s.integer("data.workers", d.workers, 0, 64));
   if (kind != ObjectiveKind::kCausalLm) d.max_tokens = s.integer("data.max_tokens", 0, 0, 1 << 20);
   read_fields(s, objective, d);
+  if (kind == ObjectiveKind::kMaskedLm && objective.blocks != "records")
+    d.sentences = s.choice("data.sentences", objective.blocks == "pairs" ? "lines" : "marks",
+                           std::array<std::string, 2>{"lines", "marks"}) == "lines"
+                      ? SentenceRule::kLines
+                      : SentenceRule::kMarks;
   using enum SentenceLoss;
   const SentenceLoss loss = objective.sentence.loss;
   if (kind == ObjectiveKind::kRegression ||

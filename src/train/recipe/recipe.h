@@ -12,6 +12,7 @@
 
 #include "data/batches/batches.h"
 #include "data/examples/masking.h"
+#include "data/examples/sentences.h"
 #include "data/records/record_files.h"
 #include "text/training/train_tokenizer.h"
 #include "train/objective/sentence_objective.h"
@@ -88,6 +89,7 @@ struct DataRecipe {
   std::vector<std::string> labels;  // names of classes; empty: those found in the training data
   std::vector<double> score_range;  // {lowest, highest}: scores become 0 to 1; empty: they are as they are
   std::int64_t stride = 128;        // between the windows of a context
+  SentenceRule sentences = SentenceRule::kMarks;  // masked: where a document may be cut
 };
 
 struct ObjectiveRecipe {

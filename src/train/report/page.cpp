@@ -1,9 +1,10 @@
-#include "train/report/page.h"
+#include "lyceum/page.h"
 
 #include <algorithm>
 #include <string_view>
 
 #include "base/error.h"
+#include "train/report/chart.h"
 #include "train/report/markup.h"
 
 namespace lyceum {

@@ -1,4 +1,4 @@
-#include "train/report/page.h"
+#include "lyceum/page.h"
 
 #include <gtest/gtest.h>
 

@@ -74,6 +74,11 @@ TEST(LoraTraining, HasTheLossesOfPeft) {
   }
 }
 
+// None of these recipes learns a vocabulary.
+Learning begun(const Recipe& recipe) {
+  return begin_learning(recipe, [] { return TokenizerFiles(); });
+}
+
 class LoraRun : public testing::Test {
  protected:
   LoraRun() {
@@ -140,14 +145,14 @@ TEST_F(LoraRun, LeavesAnAdapterThatLoadsWhereverAModelDoes) {
   const Recipe again = parse_recipe(recipe("b", "targets = [\"query\"]", "", "a/adapter"), "r.toml");
   Recipe whole = again;
   whole.model.lora.reset();
-  const Learning learning = begin_learning(whole);
+  const Learning learning = begun(whole);
   const auto batches = validation_batches(whole, learning);
   Judgement judgement;
   for (Batch batch; batches->next(batch);)
     learning.objective->judge(learning.learner(), batch.examples, judgement);
   EXPECT_NEAR(judgement.losses.at(0) / judgement.counts.at(0), watch_.valid.back(), 1e-5);
   // but no adapter over an adapter
-  expect_error(Errc::kUnsupported, "found the adapter", [&] { begin_learning(again); });
+  expect_error(Errc::kUnsupported, "found the adapter", [&] { begun(again); });
 }
 
 TEST_F(LoraRun, KeepsGradientsStateAndCheckpointsOfTheAdapterOnly) {
@@ -163,7 +168,7 @@ TEST_F(LoraRun, KeepsGradientsStateAndCheckpointsOfTheAdapterOnly) {
 
 TEST_F(LoraRun, BeginsAsTheModelItself) {
   const Recipe recipe_ = parse_recipe(recipe("a", kUsual), "r.toml");
-  const Learning learning = begin_learning(recipe_);
+  const Learning learning = begun(recipe_);
   EXPECT_EQ(learning.adapters->weights.size(), 12u);
   for (std::size_t i = 0; i < learning.adapters->weights.size(); ++i) {
     const Tensor value = learning.adapters->weights[i]->f32();
@@ -213,7 +218,7 @@ TEST_F(LoraRun, LayersThatAreComputedAgainAndPartsDropTheSame) {
 
 TEST_F(LoraRun, OverInt8LearnsWithTheBaseInBytes) {
   const Recipe r = parse_recipe(recipe("a", std::string(kUsual) + ", base = \"int8\""), "r.toml");
-  const Learning learning = begin_learning(r);
+  const Learning learning = begun(r);
   for (const WeightPtr& weight : learning.loaded.model->int8_weights()) EXPECT_TRUE(weight->is_quantized());
   go(recipe("a", std::string(kUsual) + ", base = \"int8\"", "epochs = 0"));
   const std::vector<double> narrow = watch_.losses;
@@ -224,10 +229,10 @@ TEST_F(LoraRun, OverInt8LearnsWithTheBaseInBytes) {
 }
 
 TEST_F(LoraRun, AllLinearIsEveryMatrixOfTheLayers) {
-  const Learning learning = begin_learning(parse_recipe(recipe("a", "rank = 1"), "r.toml"));
+  const Learning learning = begun(parse_recipe(recipe("a", "rank = 1"), "r.toml"));
   EXPECT_EQ(learning.adapters->weights.size(), 2u * 2 * 6);
   EXPECT_EQ(learning.adapters->config.targets.front(), "bert.encoder.layer.0.attention.self.query");
-  const Learning more = begin_learning(parse_recipe(
+  const Learning more = begun(parse_recipe(
       recipe("a",
              R"(rank = 1, rslora = true, targets = ["query"], modules_to_save = ["pooler", "LayerNorm"])"),
       "r.toml"));
@@ -237,7 +242,7 @@ TEST_F(LoraRun, AllLinearIsEveryMatrixOfTheLayers) {
 
 TEST_F(LoraRun, WhatDoesNotGoTogetherIsNamed) {
   const auto begin = [&](const std::string& lora, const std::string& more = "") {
-    return [this, lora, more] { begin_learning(parse_recipe(recipe("a", lora, more), "r.toml")); };
+    return [this, lora, more] { begun(parse_recipe(recipe("a", lora, more), "r.toml")); };
   };
   expect_error(Errc::kData,
                "model.lora.targets: 'quary' names no linear layer of BertForSequenceClassification",

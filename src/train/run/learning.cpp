@@ -209,7 +209,7 @@ std::unique_ptr<ExampleBuilder> word_examples(const Recipe& recipe, const Learni
   std::unique_ptr<ExampleBuilder> inner;
   if (objective.blocks == "pairs") {
     SentencePairOptions options{.max_tokens = context};
-    options.document.field = recipe.data.text;
+    options.document = {.field = recipe.data.text, .sentences = recipe.data.sentences};
     inner = std::make_unique<SentencePairs>(input, learning.tokenizer, options);
   } else if (objective.blocks == "records") {
     SequenceOptions options{.field = recipe.data.text, .label = {.kind = LabelKind::kNone}};
@@ -218,8 +218,7 @@ std::unique_ptr<ExampleBuilder> word_examples(const Recipe& recipe, const Learni
   } else {
     SentenceBlockOptions options{.max_tokens = context,
                                  .cross_document = objective.blocks == "full_sentences"};
-    options.document.field = recipe.data.text;
-    options.document.sentences = SentenceRule::kMarks;
+    options.document = {.field = recipe.data.text, .sentences = recipe.data.sentences};
     inner = std::make_unique<SentenceBlocks>(input, learning.tokenizer, options);
   }
   MaskingOptions masking = objective.masking;

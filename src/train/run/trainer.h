@@ -48,4 +48,8 @@ struct TrainResult {
 // there is lost.
 TrainResult train(const Recipe& recipe, const TrainOptions& options = {});
 
+// The numbers of the recipe's validation data for the model that it begins with: nothing is learnt or
+// written. Throws Errc::kUsage where the recipe has no data.valid; kInterrupted.
+ValidReport validate(const Recipe& recipe);
+
 }  // namespace lyceum

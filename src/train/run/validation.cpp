@@ -2,6 +2,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/error.h"
 #include "base/interrupt.h"
 #include "ranks/message.h"
 #include "train/run/training_run.h"
@@ -32,25 +33,21 @@ void unpack(Unpacker& u, Judgement& judgement) {
   unpack(u, judgement.guesses);
 }
 
-}  // namespace
-
 // Each rank judges batches of its own; they are added up in their order, as one process does.
-Judgement Trainer::judge_all() {
-  std::optional<Ema::InPlace> averages;
-  if (ema_) averages.emplace(*ema_);
-  const std::unique_ptr<Batches> batches = validation_batches(recipe_, learning_);
-  const std::int64_t most = recipe_.train.valid_batches;
+Judgement judge(const Recipe& recipe, const Learning& learning, Ranks& ranks) {
+  const std::unique_ptr<Batches> batches = validation_batches(recipe, learning);
+  const std::int64_t most = recipe.train.valid_batches;
   Packer own;
   Batch batch;
   std::int64_t count = 0;
   for (; (most == 0 || count < most) && batches->next(batch); ++count) {
-    if (count % ranks_.size() != ranks_.rank()) continue;
+    if (count % ranks.size() != ranks.rank()) continue;
     Judgement judgement;
-    learning_.objective->judge(learning_.learner(), batch.examples, judgement);
+    learning.objective->judge(learning.learner(), batch.examples, judgement);
     pack(own, judgement);
     check_interrupt();
   }
-  const std::vector<std::string> all = ranks_.gather_everywhere(std::move(own).take());
+  const std::vector<std::string> all = ranks.gather_everywhere(std::move(own).take());
   std::vector<Unpacker> parts(all.begin(), all.end());
   Judgement sum;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -59,6 +56,14 @@ Judgement Trainer::judge_all() {
     sum.add(judgement);
   }
   return sum;
+}
+
+}  // namespace
+
+Judgement Trainer::judge_all() {
+  std::optional<Ema::InPlace> averages;
+  if (ema_) averages.emplace(*ema_);
+  return judge(recipe_, learning_, ranks_);
 }
 
 void Trainer::validate() {
@@ -78,6 +83,16 @@ void Trainer::validate() {
     state_.is_finished = true;
     result_.stopped_early = true;
   }
+}
+
+ValidReport validate(const Recipe& recipe) {
+  if (recipe.data.valid.empty())
+    fail(Errc::kUsage, "data.valid: found nothing, expected the files to validate on");
+  const Learning learning = begin_learning(recipe, []() -> TokenizerFiles {
+    fail(Errc::kUsage, "model.tokenizer: found one that is to be learnt, expected a model that has one");
+  });
+  Ranks alone;
+  return learning.objective->report(judge(recipe, learning, alone));
 }
 
 }  // namespace lyceum

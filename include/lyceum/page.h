@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "train/report/chart.h"
+#include "lyceum/chart.h"
 
 namespace lyceum {
 
