@@ -155,7 +155,7 @@ NamedTensors tiny_bert_tensors(const TinyBertOptions& o) {
     draw.norm(layer + ".output.LayerNorm", o.width);
   }
   if (kind == "BertModel" || kind == "BertForPreTraining" || kind == "BertForNextSentencePrediction" ||
-      kind == "BertForSequenceClassification")
+      kind == "BertForSequenceClassification" || kind == "BertForMultipleChoice")
     draw.linear(p + "pooler.dense", o.width, o.width);
   if (kind == "BertForMaskedLM" || kind == "BertForPreTraining") {
     draw.linear("cls.predictions.transform.dense", o.width, o.width);
@@ -164,8 +164,9 @@ NamedTensors tiny_bert_tensors(const TinyBertOptions& o) {
   }
   if (kind == "BertForPreTraining" || kind == "BertForNextSentencePrediction")
     draw.linear("cls.seq_relationship", 2, o.width);
-  if (kind == "BertForSequenceClassification" || kind == "BertForTokenClassification")
-    draw.linear("classifier", o.labels, o.width);
+  if (kind == "BertForSequenceClassification" || kind == "BertForTokenClassification" ||
+      kind == "BertForMultipleChoice")
+    draw.linear("classifier", kind == "BertForMultipleChoice" ? 1 : o.labels, o.width);
   if (kind == "BertForQuestionAnswering") draw.linear("qa_outputs", 2, o.width);
   return tensors;
 }

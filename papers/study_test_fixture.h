@@ -105,6 +105,19 @@ inline void expect_well_formed(const std::string& html) {
   EXPECT_TRUE(open.empty()) << open.back();
 }
 
+// A text as the page has it.
+inline std::string in_markup(const std::string& text) {
+  std::string out;
+  for (const char c : text)
+    out += c == '&'    ? "&amp;"
+           : c == '<'  ? "&lt;"
+           : c == '>'  ? "&gt;"
+           : c == '"'  ? "&quot;"
+           : c == '\'' ? "&#39;"
+                       : std::string(1, c);
+  return out;
+}
+
 // The page shows every table, number and verdict of the JSON beside it.
 inline void expect_report(const StudyResult& result) {
   const std::string html = text_of(result.report);
@@ -113,14 +126,13 @@ inline void expect_report(const StudyResult& result) {
   EXPECT_FALSE(json.at("claims").empty());
   EXPECT_FALSE(json.at("tables").empty());
   for (const auto& claim : json.at("claims")) {
-    EXPECT_NE(html.find(claim.at("text").get<std::string>()), std::string::npos) << claim;
+    EXPECT_NE(html.find(in_markup(claim.at("text"))), std::string::npos) << claim;
     EXPECT_NE(html.find("<td>" + claim.at("verdict").get<std::string>() + "</td>"), std::string::npos)
         << claim;
     EXPECT_EQ(claim.at("left").size(), claim.at("right").size());
   }
   for (const auto& table : json.at("tables")) {
-    EXPECT_NE(html.find("<caption>" + table.at("caption").get<std::string>() + "</caption>"),
-              std::string::npos)
+    EXPECT_NE(html.find("<caption>" + in_markup(table.at("caption")) + "</caption>"), std::string::npos)
         << table.at("caption");
     for (const auto& row : table.at("rows"))
       for (const auto& [column, cell] : row.at("cells").items()) {

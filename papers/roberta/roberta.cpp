@@ -54,7 +54,7 @@ Run Roberta::pretrain(const std::string& arm, const std::string& text, std::int6
                   fmt::format("train.steps={}", steps),
                   fmt::format("train.valid_every={}", std::max<std::int64_t>(1, steps / 5)),
                   fmt::format("train.warmup_steps={}", steps / 12),
-                  fmt::format("train.batch_sequences={}", study_.pick(32, 16, 8)),
+                  fmt::format("train.batch_sequences={}", study_.pick(32, 16, 4)),
                   fmt::format("train.context_tokens={}", context),
                   fmt::format("train.learning_rate={}", study_.pick("1e-3", "2e-3", "1e-3"))};
   all.insert(all.end(), settings.begin(), settings.end());

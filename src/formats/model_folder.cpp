@@ -89,8 +89,9 @@ void ModelFolder::find_base() {
          "machine. "
          "Fix: copy its folder, and write the base's place there",
          where, name);
-  auto base = locate(name);
-  if (!base && !fs::path(name).is_absolute()) base = locate((path_ / name).string());
+  std::optional<ModelFolder> base;  // a path beside the adapter goes before one from here
+  if (!fs::path(name).is_absolute()) base = locate((path_ / name).string());
+  if (!base) base = locate(name);
   if (!base)
     fail(Errc::kIo,
          "{}: found no model '{}', neither as a folder or file, nor beside the adapter, nor in the Hugging "

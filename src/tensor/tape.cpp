@@ -180,15 +180,10 @@ void Tape::backward(std::vector<std::pair<Tensor, Tensor>> outputs_and_cotangent
   for (const auto& [variable, note] : first_use_)
     if (!made.contains(variable)) others.emplace_back(note, variable);
   std::sort(others.begin(), others.end());
-  Gradients own;
-  walk(std::move(outputs_and_cotangents), own, [&](std::size_t note) {
-    for (; !others.empty() && others.back().first >= note; others.pop_back()) {
-      const Variable variable = others.back().second;
-      if (Tensor gradient = own.take(variable); gradient.defined()) into.add(variable, std::move(gradient));
-      on_complete(variable);
-    }
+  walk(std::move(outputs_and_cotangents), into, [&](std::size_t note) {
+    for (; !others.empty() && others.back().first >= note; others.pop_back())
+      on_complete(others.back().second);
   });
-  into.add(std::move(own));
 }
 
 Gradients Tape::backward(const Tensor& scalar) {

@@ -46,7 +46,7 @@ TEST_F(Command, PlotDrawsRunsAsAFigureOrAPage) {
 
 TEST_F(Command, PaperListsWhatThereIsAndNamesTheDataThatIsMissing) {
   const auto rows = objects(shell("$lyceum paper --json"));
-  EXPECT_EQ(shell("$lyceum paper --list --json"), shell("$lyceum paper --json"));
+  EXPECT_EQ(shell("$lyceum paper --list --json").out, shell("$lyceum paper --json").out);
   expect_failure(run({"paper", "nobody"}), 2, "expected one of");
   if (rows.empty()) return;  // a build without papers
   const std::string name = rows[0]["paper"], missing = rows[0]["data"][0];

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "check/expect_error.h"
 #include "check/gradcheck.h"
+#include "check/reference_case.h"
 #include "check/temporary_folder.h"
 #include "check/tiny_bert.h"
 #include "check/torch_archive.h"
@@ -268,6 +269,21 @@ TEST_F(Convert, AnInt8FolderGivesTheBitsOfInt8) {
     expect_error(Errc::kUnsupported, "not int8 already",
                  [&] { convert(at(output), {.output = folder / "again", .dtype = DType::kI8}); });
   }
+}
+
+// An adapter that PEFT saved over a file of the body alone: a whole model of the class it adapts, under that
+// class's names, which gives the same bits.
+TEST_F(Convert, AnAdapterBecomesAWholeModel) {
+  const fs::path golden = fs::path(LYCEUM_SOURCE_DIR) / "src/nn/golden/lora/bert";
+  const check::ReferenceCase c = check::reference_case(golden);
+  run(golden / "adapter");
+  const Checkpoint stored = Checkpoint::open(at(output));
+  EXPECT_NE(stored.find_info("bert.encoder.layer.0.attention.self.query.weight"), nullptr);
+  EXPECT_NE(stored.find_info("classifier.weight"), nullptr);
+  for (const std::string& name : stored.names()) EXPECT_EQ(name.find("lora"), std::string::npos) << name;
+  EXPECT_EQ(check::same_bits(forward(*check::load_folder(output), c.inputs).at("logits"),
+                             forward(*check::load_folder(golden / "adapter"), c.inputs).at("logits")),
+            "");
 }
 
 TEST_F(Convert, WhatInt8CannotExpressIsRefused) {

@@ -204,8 +204,8 @@ TEST(Recipe, BadOnesAreNamedByPlaceAndReason) {
 
 TEST(Recipe, HostileOnesAreAnsweredQuickly) {
   std::string many = "[model]\n", pattern(100'000, '(');
-  for (int i = 0; i < 50'000; ++i) many += fmt::format("k{} = 1\n", i);
-  expect_error(Errc::kFormat, "and 49980 more", [&] { parse(with("[model]", many)); });
+  for (int i = 0; i < 5'000; ++i) many += fmt::format("k{} = 1\n", i);
+  expect_error(Errc::kFormat, "and 4980 more", [&] { parse(with("[model]", many)); });
   expect_error(Errc::kFormat, "no such setting here",
                [&] { parse(with("[output]", "[output]\n" + std::string(1 << 19, 'x') + " = 1")); });
   expect_error(Errc::kFormat, "found an expression of 100000 bytes, expected at most 512", [&] {

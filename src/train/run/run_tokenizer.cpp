@@ -48,7 +48,8 @@ std::string changes(const Values& before, const Values& now) {
   };
   for (const auto& [name, unused] : all)
     if (text(before, name) != text(now, name))
-      out += fmt::format("\n  {}: {} before, {} now", name, text(before, name), text(now, name));
+      out += fmt::format("{} {}: {} before, {} now", out.empty() ? "" : ";", name, text(before, name),
+                         text(now, name));
   return out;
 }
 
@@ -69,7 +70,7 @@ std::optional<TokenizerFiles> read(const fs::path& folder, const Values& values,
   if (const std::string changed = changes(before, values); !changed.empty()) {
     if (!has_begun) return std::nullopt;
     fail(Errc::kData,
-         "{}: the recipe's tokenizer has changed since the run began:{}\nFix: the settings of then; or "
+         "{}: the recipe's tokenizer has changed since the run began:{}. Fix: the settings of then; or "
          "--restart to begin anew, or another output.directory",
          folder.string(), changed);
   }

@@ -102,34 +102,35 @@ void Trainer::choose_precision() {
 // A record that is wrong is found now, not after hours: validation data are read whole, and so are records
 // with labels; a corpus of texts is where its batches have to be counted.
 void Trainer::read_data_once() {
-  const auto read = [&](const char* setting, const RecordFiles& files, Batches& once, std::int64_t most) {
+  const auto read = [&](const char* setting, Batches& once, std::int64_t most) {
     std::int64_t batches = 0;
     Batch batch;
-    while ((most == 0 || batches < most) && once.next(batch)) {
-      ++batches;
-      check_interrupt();
-    }
     const DataCounts& counts = once.builder().counts();
-    if (batches == 0)
-      fail(Errc::kData, "{}: found no batch in {} records of {}, expected at least one{}", setting,
-           counts.records, files.names(),
-           counts.bad_records == 0
-               ? ". Fix: more data, or smaller batches"
-               : fmt::format("; {} are wrong, the first: {}", counts.bad_records, counts.first_bad));
-    if (counts.bad_records > 0)
-      say(fmt::format("{}: {} of {} records are wrong and left out; the first: {}", setting,
-                      counts.bad_records, counts.records, counts.first_bad));
+    const auto left_out = [&] {
+      return fmt::format("{} of {} records are wrong and left out; the first: {}", counts.bad_records,
+                         counts.records, counts.first_bad);
+    };
+    try {
+      while ((most == 0 || batches < most) && once.next(batch)) {
+        ++batches;
+        check_interrupt();
+      }
+    } catch (const Error& error) {  // an epoch without a batch
+      if (error.code() == Errc::kData && counts.bad_records > 0)
+        fail(Errc::kData, "{}: {} ({})", setting, error.what(), left_out());
+      throw;
+    }
+    if (counts.bad_records > 0) say(fmt::format("{}: {}", setting, left_out()));
     return batches;
   };
   const ObjectiveKind kind = recipe_.objective.kind;
   const bool is_corpus = kind == ObjectiveKind::kCausalLm || kind == ObjectiveKind::kMaskedLm;
   std::int64_t batches = 0;
   if (!is_corpus || recipe_.train.steps == 0)
-    batches = read("data.train", *learning_.train_files, *training_batches(recipe_, learning_), 0);
+    batches = read("data.train", *training_batches(recipe_, learning_), 0);
   count_steps(batches);
   if (learning_.valid_files && recipe_.train.valid_every > 0)
-    read("data.valid", *learning_.valid_files, *validation_batches(recipe_, learning_),
-         recipe_.train.valid_batches);
+    read("data.valid", *validation_batches(recipe_, learning_), recipe_.train.valid_batches);
 }
 
 void Trainer::count_steps(std::int64_t batches_of_epoch) {

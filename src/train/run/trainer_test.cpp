@@ -170,7 +170,7 @@ TEST_F(TrainerTest, TheSameBitsForAnyNumberOfThreads) {
 
 // A product of bf16 numbers is off by 2^-8 of its terms at most; twelve steps of so small a model stay near.
 TEST_F(TrainerTest, Bf16IsUsedWhereTheProcessorGainsByItAndSaysSo) {
-  Watch plain, narrow;
+  RunWatch plain, narrow;
   train(parse_recipe(causal("f32"), "a"), {.observer = &plain});
   const std::vector<std::string> bf16{"train.precision=\"bf16\""};
   train(parse_recipe(causal("bf16"), "b", bf16), {.observer = &narrow});

@@ -122,11 +122,6 @@ void Trainer::step() {
   const auto begin = std::chrono::steady_clock::now();
   Global batch;
   if (!read_global(batch)) {
-    if (recipe_.train.epochs == 0)  // data without end come to an end where nothing is made of them
-      fail(Errc::kData,
-           "data.train: found no example in {}, expected at least one. Fix: other files, or other names of "
-           "fields",
-           learning_.train_files->names());
     state_.is_finished = true;
     return;
   }
