@@ -163,10 +163,13 @@ struct Linear::Packed {
     std::int64_t first = 0;  // part by part, added up
     for (const LinearPart& part : parts) {
       const kernels::LeftMatrix columns{.data = left.data + first, .stride = left.stride};
+      const kernels::From from = first == 0 ? kernels::From::kZero : kernels::From::kResult;
       if (part.weight->is_quantized()) {
-        product_to_inputs_of_bytes(*part.weight, columns, du.rows(),
-                                   first == 0 ? kernels::From::kZero : kernels::From::kResult,
-                                   dx.mutable_data<float>());
+        product_to_inputs_of_bytes(*part.weight, columns, du.rows(), from, dx.mutable_data<float>());
+      } else if (compute == Compute::kF32) {
+        const kernels::PackSource source = backward_source(*part.weight);
+        kernels::pack({&source, 1}, part.weight->outputs(), scratch().panels);
+        kernels::product(columns, du.rows(), scratch().panels, dx.mutable_data<float>(), inputs, {}, from);
       } else {
         Tensor before;
         if (first > 0) before = std::exchange(dx, Tensor::empty({du.rows(), inputs}));
