@@ -309,6 +309,7 @@ seed("recipe", "causal", (NEW % '{ kind = "bpe", vocab_size = 300, train_on = "c
     'count = "google"\nmax_predictions = 20\n', 'between = "<|endoftext|>"\n').replace("masked_lm", "causal_lm"))
 seed("recipe", "twice", "[model]\nfrom = 'a'\nfrom = 'b'\n")
 seed("recipe", "deep", "a = " + "[" * 300 + "]" * 300)
+seed("recipe", "headings", "[[a]]\n[[[1]]]\n")
 seed("recipe", "dates", "[model]\nfrom = 1979-05-27\nconfig = { a = 07:32:00 }\n")
 seed("recipe", "numbers", "[train]\nsteps = 0x7fffffffffffffff\nlearning_rate = inf\nseed = -nan\nbetas = [1e999, 1_0.0]\n")
 seed("recipe", "argument", b"\0model=1\nmodel.from=x\n=\ntrain.steps\na.b.c.d=[[[\n\xff=1\nv=1\\nw=2")

@@ -192,6 +192,8 @@ const Bad kBad[] = {
     {"[output]", "[outputs]",
      "'output.directory': found nothing, expected a text in quotes. There is 'outputs'"},
     {"[train]", "[train", "r.toml: line 9"},
+    {"[train]", "[[[train]]]", "r.toml: line 9, column 3"},
+    {"[train]", "[=", "r.toml: line 9, column 2"},
     {"[train]", "[train]\nsteps = 3", "r.toml: line 11"},
 };
 
