@@ -90,6 +90,7 @@ TEST_F(RanksTrainCommand, TrainingGoesOnFromTheLastCheckpointWhenAProcessHasDied
 }
 
 TEST_F(RanksTrainCommand, CtrlCSavesTheStepThatAllProcessesHaveDone) {
+  const Setting patience{"OMPI_MCA_odls_base_sigkill_timeout", "4"};  // a second is little on a busy machine
   const std::string recipe = write_recipe("c", 100'000, 0);
   const RunResult r = killed(kLauncher, {"train", recipe}, [&] { return losses("c").size() > 20; });
   EXPECT_NE(r.status, 0) << r.text();
