@@ -6,15 +6,18 @@ namespace {
 
 class RanksTrainCommand : public RanksCommand {
  protected:
+  static constexpr const char* kNewModel = R"(family = "gpt2"
+config = { n_layer = 2, n_embd = 32, n_head = 2, n_positions = 32 }
+tokenizer = "bytes")";
   // A recipe of so many steps of a small causal model.
-  std::string write_recipe(const std::string& directory, int steps, int every) {
+  std::string write_recipe(const std::string& directory, int steps, int every,
+                           const std::string& begins = kNewModel) {
     std::string text;
     for (int i = 0; i < 400; ++i) text += fmt::format("line {} of a text that repeats itself\n", i % 17);
     check::write_file(t / "text.txt", text);
-    check::write_file(t / (directory + ".toml"), fmt::format(R"([model]
-family = "gpt2"
-config = {{ n_layer = 2, n_embd = 32, n_head = 2, n_positions = 32 }}
-tokenizer = "bytes"
+    check::write_file(t / (directory + ".toml"),
+                      fmt::format(R"([model]
+{4}
 [data]
 train = ["{0}/text.txt"]
 valid = ["{0}/text.txt"]
@@ -32,7 +35,7 @@ seed = 5
 directory = "{0}/{1}"
 save_every = {3}
 )",
-                                                             t.path().string(), directory, steps, every));
+                                  t.path().string(), directory, steps, every, begins));
     return (t / (directory + ".toml")).string();
   }
   std::vector<double> losses(const std::string& directory) const {
@@ -69,6 +72,26 @@ TEST_F(RanksTrainCommand, TrainingIsThatOfOneProcessWithinRoundingWithTheSameBit
     for (std::size_t i = 0; i < 20; ++i) EXPECT_NEAR(got[i], one[i], 1e-5 * one[i]) << i;
   }
   EXPECT_EQ(read_text(t / "a/model/model.safetensors"), read_text(t / "b/model/model.safetensors"));
+}
+
+TEST_F(RanksTrainCommand, AnAdapterIsLearntByTwoProcessesAsByOne) {
+  ASSERT_EQ(alone({"train", write_recipe("base", 5, 0)}).status, 0);
+  for (const char* base : {"f32", "int8"}) {
+    const std::string begins = fmt::format(
+        "from = \"{}\"\nlora = {{ rank = 2, alpha = 8, targets = [\"c_attn\", \"c_fc\"], base = \"{}\" }}",
+        (t / "base/model").string(), base);
+    const std::string one = std::string("one_") + base, two = std::string("two_") + base;
+    const RunResult want = alone({"train", write_recipe(one, 12, 0, begins)});
+    ASSERT_EQ(want.status, 0) << want.text();
+    const RunResult got = together(2, {"train", write_recipe(two, 12, 0, begins)});
+    ASSERT_EQ(got.status, 0) << got.text();
+    const std::vector<double> a = losses(one), b = losses(two);
+    ASSERT_EQ(a.size(), 12u);
+    ASSERT_EQ(b.size(), 12u);
+    for (std::size_t i = 0; i < 12; ++i) EXPECT_NEAR(b[i], a[i], 1e-5 * a[i]) << i;
+    EXPECT_LT(a.back(), a.front());
+    EXPECT_TRUE(fs::exists(t / two / "adapter/adapter_model.safetensors"));
+  }
 }
 
 TEST_F(RanksTrainCommand, TrainingGoesOnFromTheLastCheckpointWhenAProcessHasDied) {

@@ -113,8 +113,11 @@ bool Ranks::wait() {
     const auto [code, message] = unpacked<std::pair<Errc, std::string>>(bytes);
     throw Error(code, message);
   }
-  if (!is_root() && !is_ended_) is_ended_ = get(kEndTag, bytes, from);
   if (is_ended_) return false;
+  if (!is_root() && get(kEndTag, bytes, from)) {
+    is_ended_ = true;
+    return true;  // what was sent before the end may have come since the caller looked
+  }
   transport_->is_sent();  // what was taken is forgotten
   rest();
   return true;

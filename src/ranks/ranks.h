@@ -50,7 +50,8 @@ class Ranks {
   enum class Message { kJob, kResult, kGradient, kWeight, kState };
   void send(int to, Message kind, std::string bytes);
   bool receive(Message kind, std::string& bytes, int& from);
-  // Rests for a moment when nothing is there. False: rank 0 has ended the run. Throws as gather().
+  // Rests for a moment when nothing is there. False: rank 0 has ended the run, and there was time since to
+  // receive what it sent before. Throws as gather().
   bool wait();
   // While it lives nothing of this throws for a request_interrupt(): the ranks agree when they stop. Where
   // they do not, since one of them has died, this warning is logged once; its launcher ends the others.

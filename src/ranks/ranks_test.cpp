@@ -117,6 +117,27 @@ TEST(Ranks, MessagesBetweenOthersAreTakenBeforeAnyoneLeaves) {
     });
 }
 
+TEST(Ranks, WhatWasSentBeforeTheEndArrivesWheneverOneLooked) {
+  std::atomic<bool> has_looked{false};
+  on_ranks(2, [&](Ranks& ranks) {
+    std::string bytes;
+    int from = 0;
+    if (ranks.is_root()) {
+      while (!has_looked) std::this_thread::yield();
+      ranks.send(1, Ranks::Message::kState, "the last");
+    } else {
+      EXPECT_FALSE(ranks.receive(Ranks::Message::kState, bytes, from));
+      has_looked = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));  // message and end are here now
+      EXPECT_TRUE(ranks.wait());
+      EXPECT_TRUE(ranks.receive(Ranks::Message::kState, bytes, from));
+      EXPECT_EQ(bytes, "the last");
+      EXPECT_FALSE(ranks.wait());
+    }
+    ranks.finish();
+  });
+}
+
 TEST(Ranks, SteadyRanksGoOnAfterAnInterruptAndWarnWhenNobodyAnswers) {
   std::atomic<int> warnings{0};
   set_log_sink([&](LogLevel, std::string_view line) { warnings += line == "gone" ? 1 : 0; });
