@@ -57,7 +57,7 @@ TEST_F(Hostile, MetricsOfARun) {
       drawn("a name of markup", "{\"step\":1,\"</svg><script>\":1}\n", {"--series", "</svg><script>"});
   EXPECT_EQ(out.find("<script"), std::string::npos);
   std::string jumps;
-  for (int i = 0; i < 200000; ++i)
+  for (int i = 0; i < 50000; ++i)
     jumps += "{\"step\":" + std::to_string(i % 2 * 1000 + i % 7) +
              ",\"loss_nats\":" + (i % 3 ? "1" : "null") + "}\n";
   drawn("steps that jump", jumps, {"--smooth", "0.5"});
