@@ -37,7 +37,7 @@ def ours(seed):
     run = tempfile.mkdtemp()
     settings = [*a.settings, "model.from=" + json.dumps(a.model), f"train.seed={seed}", "output.directory=" + json.dumps(run), "output.save_every=0"]
     settings += ["train.epochs=0", f"train.steps={a.steps}"] if a.steps else []
-    settings += ["data.valid=" + json.dumps([a.test]), "train.valid_every=1000000000"] if a.test else []  # once, behind the last step
+    settings += ["data.valid=" + json.dumps([a.test] if a.test else []), f"train.valid_every={10**9 if a.test else 0}"]  # once, behind the last step
     command = [a.lyceum, "train", a.recipe, "--data", a.data, "--threads", str(a.threads), "--quiet", *settings]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     lines = [json.loads(line) for line in (pathlib.Path(run) / "metrics.jsonl").read_text().splitlines()]
