@@ -24,10 +24,13 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
 }
 
 // Labels as texts: of a list all of them.
-std::vector<std::string> label_texts(const RecordFields& record, const std::string& field) {
+std::vector<std::string> label_texts(const RecordFields& record, const std::string& field, LabelText form) {
   const RecordValue* value = record.find(field);
   if (value == nullptr) record.wrong(field, "a label");
-  if (const auto* text = std::get_if<std::string>(value)) return {*text};
+  if (const auto* text = std::get_if<std::string>(value)) {
+    if (form == LabelText::kWords) return record.words(field);
+    return {*text};
+  }
   if (const auto* texts = std::get_if<std::vector<std::string>>(value)) return *texts;
   if (const auto* whole = std::get_if<std::int64_t>(value)) return {fmt::format("{}", *whole)};
   if (const auto* flag = std::get_if<bool>(value)) return {*flag ? "1" : "0"};
@@ -59,14 +62,15 @@ LabelNames::LabelNames(std::vector<std::string> names) : names_(std::move(names)
       fail(Errc::kUsage, "labels: found the name '{}' twice, expected different names", names_[i]);
 }
 
-LabelNames LabelNames::collect(const RecordFiles& files, const std::string& field, bool skip_bad_records) {
+LabelNames LabelNames::collect(const RecordFiles& files, const std::string& field, LabelText text,
+                               bool skip_bad_records) {
   std::set<std::string> found;
   for (std::size_t f = 0; f < files.count(); ++f) {
     const auto reader = files.open(f);
     for (Record record; reader->next(record);) {
       record.file = static_cast<std::uint32_t>(f);
       try {
-        for (std::string& name : label_texts(files.parse(record), field)) found.insert(std::move(name));
+        for (std::string& name : label_texts(files.parse(record), field, text)) found.insert(std::move(name));
       } catch (const Error& error) {
         if (error.code() != Errc::kData || !skip_bad_records) throw;
       }
@@ -106,9 +110,11 @@ std::int64_t LabelNames::index(const RecordFields& record, const std::string& fi
   return all[0];
 }
 
-std::vector<std::int64_t> LabelNames::indices(const RecordFields& record, const std::string& field) const {
+std::vector<std::int64_t> LabelNames::indices(const RecordFields& record, const std::string& field,
+                                              LabelText text) const {
   std::vector<std::int64_t> out;
-  for (const std::string& name : label_texts(record, field)) out.push_back(index_of(name, record, field));
+  for (const std::string& name : label_texts(record, field, text))
+    out.push_back(index_of(name, record, field));
   return out;
 }
 

@@ -10,6 +10,9 @@
 
 namespace lyceum {
 
+// What a field that is one text holds: a label, or labels with blanks between them, one for each word.
+enum class LabelText { kOne, kWords };
+
 class LabelNames {
  public:
   LabelNames() = default;
@@ -19,14 +22,15 @@ class LabelNames {
   // their values. Reads everything once. `skip_bad_records`: records that are wrong are passed over. Throws
   // Errc::kData where there is none, Errc::kLimit above 1,000,000 different ones.
   static LabelNames collect(const RecordFiles& files, const std::string& field,
-                            bool skip_bad_records = false);
+                            LabelText text = LabelText::kOne, bool skip_bad_records = false);
 
   const std::vector<std::string>& names() const noexcept { return names_; }
   std::int64_t size() const noexcept { return static_cast<std::int64_t>(names_.size()); }
-  // The index of the field's label; of each of its labels, for a list. A whole number that is no name is an
-  // index. Throws Errc::kData with the place and the name that is nearest.
+  // The index of the field's label; of each of its labels, for a list or words. A whole number that is no
+  // name is an index. Throws Errc::kData with the place and the name that is nearest.
   std::int64_t index(const RecordFields& record, const std::string& field) const;
-  std::vector<std::int64_t> indices(const RecordFields& record, const std::string& field) const;
+  std::vector<std::int64_t> indices(const RecordFields& record, const std::string& field,
+                                    LabelText text = LabelText::kOne) const;
 
  private:
   std::int64_t index_of(const std::string& name, const RecordFields& record, const std::string& field) const;

@@ -176,8 +176,8 @@ MakeExamples token_examples(std::shared_ptr<const Tokenizer> tokenizer, TokenLab
   return [tokenizer = std::move(tokenizer), o = std::move(options)](const RecordFields& record,
                                                                     std::vector<Example>& out) {
     if (add_ready(record, *tokenizer, out)) return;
-    const std::vector<std::string> words = record.texts(o.words_field);
-    const std::vector<std::int64_t> labels = o.names->indices(record, o.labels_field);
+    const std::vector<std::string> words = record.words(o.words_field);
+    const std::vector<std::int64_t> labels = o.names->indices(record, o.labels_field, LabelText::kWords);
     if (words.size() != labels.size())
       fail(Errc::kData, "{}: found {} words in '{}' and {} labels in '{}', expected as many", record.where(),
            words.size(), o.words_field, labels.size(), o.labels_field);

@@ -46,9 +46,9 @@ struct SequenceOptions {
 };
 MakeExamples sequence_examples(std::shared_ptr<const Tokenizer> tokenizer, SequenceOptions options);
 
-// Words with a label each: the first token of a word has it, the others have kIgnoredLabel. The words stand
-// with a space between them, as in the text that they are found in. A record whose text is cut keeps the
-// words that fit.
+// Words with a label each, two lists or two texts with blanks between their parts ("B-PER O"): the first
+// token of a word has its label, the others have kIgnoredLabel. The words stand with a space between them, as
+// in the text that they are found in. A record whose text is cut keeps the words that fit.
 struct TokenLabelOptions {
   std::string words_field = "tokens", labels_field = "tags";
   std::shared_ptr<const LabelNames> names;

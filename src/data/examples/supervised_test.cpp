@@ -88,8 +88,16 @@ TEST_F(Supervised, LabelNamesAreCollectedInSortedOrder) {
   EXPECT_EQ(collect("{\"label\":[\"x\",\"u\"]}\n{\"label\":true}\n"), (Names{"1", "u", "x"}));
   expect_error(Errc::kData, "line 2: field 'label' is missing",
                [&] { collect("{\"label\":1}\n{\"a\":1}\n"); });
-  EXPECT_EQ(LabelNames::collect(*records("{\"label\":1}\n{\"a\":1}\n").files, "label", true).names(),
+  EXPECT_EQ(LabelNames::collect(*records("{\"label\":1}\n{\"a\":1}\n").files, "label", LabelText::kOne, true)
+                .names(),
             Names{"1"});
+  const auto spoken = [&](LabelText text) {
+    return LabelNames::collect(*records("{\"label\":\"b a  b\"}\n{\"label\":[\"b a\"]}\n").files, "label",
+                               text)
+        .names();
+  };
+  EXPECT_EQ(spoken(LabelText::kOne), (Names{"b a", "b a  b"}));
+  EXPECT_EQ(spoken(LabelText::kWords), (Names{"a", "b", "b a"}));
   expect_error(Errc::kUsage, "'a' twice", [] { LabelNames({"a", "b", "a"}); });
 }
 
@@ -121,6 +129,16 @@ TEST_F(Supervised, TheFirstTokenOfAWordHasItsLabel) {
   EXPECT_TRUE(found[0].has_token_labels);
   EXPECT_EQ(found[1].labels, (Labels{-100, 1, 0, -100}));  // an empty word has no token
   EXPECT_EQ(found[2].labels, (Labels{-100, -100}));
+  const auto texts = examples(
+      "{\"tokens\":\" w1 x2  w3. w4\",\"tags\":\"O A B O\"}\n{\"tokens\":\"\",\"tags\":\"\"}\n", make);
+  ASSERT_EQ(texts.size(), 2u);
+  EXPECT_EQ(texts[0].ids, found[0].ids);
+  EXPECT_EQ(texts[0].labels, found[0].labels);
+  EXPECT_EQ(texts[1].labels, found[2].labels);
+  EXPECT_EQ(epoch_of(*std::make_unique<RecordExamples>(
+                records("tokens\ttags\nw1 x2 w3. w4\tO A B O\n", "a.tsv"), make))[0]
+                .labels,
+            found[0].labels);
   expect_error(Errc::kData, "found 2 words in 'tokens' and 1 labels in 'tags'",
                [&] { examples("{\"tokens\":[\"w1\",\"w2\"],\"tags\":[\"O\"]}\n", make); });
 }

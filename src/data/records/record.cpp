@@ -185,6 +185,14 @@ std::vector<std::string> RecordFields::texts(const std::string& name) const {
   wrong(name, "a list of texts");
 }
 
+std::vector<std::string> RecordFields::words(const std::string& name) const {
+  const std::string_view expected = "a list of words, or a text with blanks between them";
+  const RecordValue& value = at(name, expected);
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value)) return *list;
+  if (const auto* text = std::get_if<std::string>(&value)) return words_of(*text);
+  wrong(name, expected);
+}
+
 std::vector<std::int64_t> RecordFields::integers(const std::string& name, std::int64_t low,
                                                  std::int64_t high) const {
   const std::string expected = "a list of whole numbers";

@@ -43,6 +43,8 @@ class RecordFields {
   std::int64_t integer(const std::string& name, std::int64_t low, std::int64_t high) const;
   // Lists. Of an untyped record: the words between blanks. An empty list is a list of anything.
   std::vector<std::string> texts(const std::string& name) const;
+  // A list of texts; of one text the words between blanks, of any record.
+  std::vector<std::string> words(const std::string& name) const;
   std::vector<std::int64_t> integers(const std::string& name, std::int64_t low, std::int64_t high) const;
   std::vector<double> numbers(const std::string& name) const;  // finite
   // Ids from 0 to vocabulary - 1.

@@ -95,8 +95,10 @@ std::shared_ptr<const LabelNames> label_names(const Recipe& recipe, const Ordere
                                        [](const std::string& name) { return name.starts_with("LABEL_"); });
     if (named) return std::make_shared<const LabelNames>(std::move(names));
   }
-  return std::make_shared<const LabelNames>(LabelNames::collect(
-      files, recipe.objective.kind == kTagging ? data.tags : data.label, data.skip_bad_records));
+  const bool are_tags = recipe.objective.kind == kTagging;
+  return std::make_shared<const LabelNames>(
+      LabelNames::collect(files, are_tags ? data.tags : data.label,
+                          are_tags ? LabelText::kWords : LabelText::kOne, data.skip_bad_records));
 }
 
 void write_labels(OrderedJson& config, const std::vector<std::string>& names) {
