@@ -1,10 +1,10 @@
 // BERT: does pre-training pay when labels are few, and does it matter that it sees both sides (table 5)?
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "papers/pretraining.h"
 #include "papers/samples.h"
 #include "papers/study.h"
 
@@ -16,15 +16,15 @@ using Settings = std::vector<std::string>;
 // An arm is a body with a history; all arms of a seed see the same labels in the same order.
 struct Arm {
   std::string name, id;
-  std::string pretraining, finetuning;  // recipes; no pre-training: from scratch
+  std::string pretraining, longer, finetuning;  // recipes; no pre-training: from scratch
   bool is_causal = false;
 };
 const std::vector<Arm>& arms() {
   static const std::vector<Arm> all = {
-      {"pre-trained, both sides", "both", "pretrain", "finetune", false},
-      {"pre-trained, left to right", "left", "left_to_right", "finetune", true},
-      {"from scratch, both sides", "both_scratch", "", "scratch", false},
-      {"from scratch, left to right", "left_scratch", "", "scratch_left_to_right", true}};
+      {"pre-trained, both sides", "both", "pretrain", "longer", "finetune", false},
+      {"pre-trained, left to right", "left", "left_to_right", "longer_left_to_right", "finetune", true},
+      {"from scratch, both sides", "both_scratch", "", "", "scratch", false},
+      {"from scratch, left to right", "left_scratch", "", "", "scratch_left_to_right", true}};
   return all;
 }
 constexpr std::size_t kBoth = 0, kLeft = 1, kBothScratch = 2;
@@ -41,7 +41,7 @@ class Bert {
     Settings settings;
   };
   Settings body(const Arm& arm) const;
-  std::string pretrained(const Arm& arm, std::int64_t seed);
+  Pretrained pretrained(const Arm& arm, std::int64_t seed);
   Values accuracies(const Task& task, std::int64_t labels);
   void few_labels();
   void pairs();
@@ -55,7 +55,7 @@ class Bert {
 // The sizes of quick and tiny studies, over the recipes'.
 Settings Bert::body(const Arm& arm) const {
   const std::int64_t width = study_.pick(256, 128, 16), layers = study_.pick(4, 2, 1),
-                     heads = study_.pick(4, 2, 2), context = study_.pick(128, 64, 64);
+                     heads = study_.pick(4, 2, 2), context = long_block(study_);
   if (arm.is_causal)
     return {fmt::format("model.config.n_embd={}", width), fmt::format("model.config.n_layer={}", layers),
             fmt::format("model.config.n_head={}", heads),
@@ -68,27 +68,17 @@ Settings Bert::body(const Arm& arm) const {
 }
 
 // A full study pre-trains for every seed, the others once.
-std::string Bert::pretrained(const Arm& arm, std::int64_t seed) {
+Pretrained Bert::pretrained(const Arm& arm, std::int64_t seed) {
   if (study_.scale() != Scale::kFull) seed = 0;
-  Settings settings = body(arm);
-  const std::int64_t steps = study_.pick(3700, 700, 3);
-  for (const std::string& more :
-       {fmt::format("model.tokenizer={}", tokenizer_), fmt::format("data.train={}", prose_),
-        fmt::format("data.valid={}", held_out_), fmt::format("train.seed={}", seed),
-        fmt::format("train.steps={}", steps),
-        fmt::format("train.valid_every={}", std::max<std::int64_t>(1, steps / 10)),
-        fmt::format("train.warmup_steps={}", steps / 12),
-        fmt::format("train.context_tokens={}", study_.pick(128, 64, 32)),
-        fmt::format("train.batch_sequences={}", study_.pick(32, 16, 8)),
-        fmt::format("train.learning_rate={}", study_.pick("1e-3", "2e-3", "1e-3"))})
-    settings.push_back(more);
-  return study_
-      .train({.recipe = arm.pretraining,
-              .name = fmt::format("{}_seed{}", arm.pretraining, seed),
-              .settings = settings,
-              .keep_model = true,
-              .measure = {}})
-      .model;
+  std::vector<std::string> model = body(arm);
+  model.push_back("model.tokenizer=" + tokenizer_);
+  return pretrain(study_, {.recipe = arm.pretraining,
+                           .longer = arm.longer,
+                           .name = fmt::format("{}_seed{}", arm.pretraining, seed),
+                           .model = model,
+                           .settings = {"data.train=" + prose_, "data.valid=" + held_out_},
+                           .steps = study_.pick(8000, 3000, 3),
+                           .seed = seed});
 }
 
 Bert::Values Bert::accuracies(const Task& task, std::int64_t labels) {
@@ -106,7 +96,7 @@ Bert::Values Bert::accuracies(const Task& task, std::int64_t labels) {
         settings.insert(settings.end(), sizes.begin(), sizes.end());
         settings.push_back("model.tokenizer=" + tokenizer_);
       } else {
-        settings.push_back("model.from=" + pretrained(arm, seed));
+        settings.push_back("model.from=" + pretrained(arm, seed).last.model);
       }
       for (const std::string& more : {"data.train=" + sample, "data.valid=" + study_.data(task.test),
                                       fmt::format("train.seed={}", seed)})
@@ -127,8 +117,7 @@ Bert::Values Bert::accuracies(const Task& task, std::int64_t labels) {
 void Bert::few_labels() {
   const Task task{
       "sst2", "reviews/sst2/train.jsonl", "reviews/sst2/test.jsonl", {"data.labels=[\"0\",\"1\"]"}};
-  const auto counts =
-      study_.pick<std::vector<std::int64_t>>({100, 500, 2000, 6252}, {100, 500, 1000}, {16, 24});
+  const auto counts = study_.pick<std::vector<std::int64_t>>({100, 500, 2000, 6252}, {100, 1000}, {16, 24});
   ResultTable table{.caption = "SST-2, accuracy on the test split, %",
                     .corner = "labels",
                     .columns = {},
@@ -191,17 +180,19 @@ void Bert::pairs() {
 }
 
 void Bert::losses() {
-  LineChart chart{.title = "Pre-training: loss on held-out text",
+  LineChart chart{.title = "Pre-training in short blocks: loss on held-out text",
                   .x_label = "step",
                   .y_label = "nats for each predicted token",
                   .series = {}};
   for (const Arm& arm : {arms()[kBoth], arms()[kLeft]})
-    chart.series.push_back(study_.validation_curve(pretrained(arm, 0), arm.name, "loss_nats"));
+    chart.series.push_back(study_.validation_curve(pretrained(arm, 0).in_short.model, arm.name, "loss_nats"));
   study_.report().heading("Pre-training");
-  study_.report().text(
-      "The two losses are of different tasks (a hidden word with both sides known, the next word with one) "
-      "and "
-      "are not compared; each shows how far its model has come.");
+  study_.report().text(fmt::format(
+      "Blocks of {} tokens, then an eighth as many steps in blocks of {} that are not in the figure. The two "
+      "losses are of different tasks (a hidden word with both sides known, the next word with one) and are "
+      "not "
+      "compared; each shows how far its model has come.",
+      short_block(study_), long_block(study_)));
   study_.report().chart(std::move(chart));
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "papers/pretraining.h"
 #include "papers/samples.h"
 #include "papers/study.h"
 
@@ -20,8 +21,8 @@ class Roberta {
   void reproduce();
 
  private:
-  Run pretrain(const std::string& arm, const std::string& text, std::int64_t steps, std::int64_t seed,
-               const Settings& settings);
+  Run pretrained(const std::string& arm, const std::string& text, std::int64_t steps, std::int64_t seed,
+                 const Settings& settings, const std::string& longer = "longer");
   void masking();
   void next_sentence();
   void longer();
@@ -39,30 +40,25 @@ std::string Roberta::passages(const std::string& name, const std::string& from, 
   return study_.file(name, [&](const std::string& path) { write_passages(study_.data(from), path, bytes); });
 }
 
-Run Roberta::pretrain(const std::string& arm, const std::string& text, std::int64_t steps, std::int64_t seed,
-                      const Settings& settings) {
-  const std::int64_t width = study_.pick(256, 128, 16), context = study_.pick(128, 64, 32);
-  Settings all = {fmt::format("model.config.hidden_size={}", width),
-                  fmt::format("model.config.num_hidden_layers={}", study_.pick(4, 2, 1)),
-                  fmt::format("model.config.num_attention_heads={}", study_.pick(4, 2, 2)),
-                  fmt::format("model.config.intermediate_size={}", 4 * width),
-                  fmt::format("model.config.max_position_embeddings={}", std::max<std::int64_t>(64, context)),
-                  "model.tokenizer=" + tokenizer_,
-                  "data.train=" + text,
-                  "data.valid=" + held_out_,
-                  fmt::format("train.seed={}", seed),
-                  fmt::format("train.steps={}", steps),
-                  fmt::format("train.valid_every={}", std::max<std::int64_t>(1, steps / 5)),
-                  fmt::format("train.warmup_steps={}", steps / 12),
-                  fmt::format("train.batch_sequences={}", study_.pick(32, 16, 4)),
-                  fmt::format("train.context_tokens={}", context),
-                  fmt::format("train.learning_rate={}", study_.pick("1e-3", "2e-3", "1e-3"))};
+Run Roberta::pretrained(const std::string& arm, const std::string& text, std::int64_t steps,
+                        std::int64_t seed, const Settings& settings, const std::string& longer) {
+  const std::int64_t width = study_.pick(256, 128, 16);
+  Settings all = {"data.train=" + text, "data.valid=" + held_out_};
   all.insert(all.end(), settings.begin(), settings.end());
-  return study_.train({.recipe = "pretrain",
-                       .name = fmt::format("{}_seed{}", arm, seed),
-                       .settings = all,
-                       .keep_model = true,
-                       .measure = {}});
+  return pretrain(study_,
+                  {.recipe = "pretrain",
+                   .longer = longer,
+                   .name = fmt::format("{}_seed{}", arm, seed),
+                   .model = {fmt::format("model.config.hidden_size={}", width),
+                             fmt::format("model.config.num_hidden_layers={}", study_.pick(4, 2, 1)),
+                             fmt::format("model.config.num_attention_heads={}", study_.pick(4, 2, 2)),
+                             fmt::format("model.config.intermediate_size={}", 4 * width),
+                             fmt::format("model.config.max_position_embeddings={}", long_block(study_)),
+                             "model.tokenizer=" + tokenizer_},
+                   .settings = all,
+                   .steps = steps,
+                   .seed = seed})
+      .last;
 }
 
 // Section 4.1. The text is short, so that it is seen many times: that is when it matters where the masks are.
@@ -75,7 +71,7 @@ void Roberta::masking() {
   std::vector<Arm> arms = {{"static, 1 copy", "static1", 1, {}, {}},
                            {"static, 10 copies", "static10", 10, {}, {}},
                            {"dynamic", "dynamic", 0, {}, {}}};
-  const std::int64_t steps = study_.pick(1500, 300, 3);
+  const std::int64_t steps = study_.pick(5000, 1500, 3);
   LineChart chart{.title = "Masks: loss on held-out text, seed 0",
                   .x_label = "step",
                   .y_label = "nats for each masked token",
@@ -83,7 +79,8 @@ void Roberta::masking() {
   for (Arm& arm : arms)
     for (std::int64_t seed = 0; seed < seeds_; ++seed) {
       const Run run =
-          pretrain("masks_" + arm.id, few_, steps, seed, {fmt::format("objective.copies={}", arm.copies)});
+          pretrained("masks_" + arm.id, few_, steps, seed,
+                     {fmt::format("objective.copies={}", arm.copies), "data.separator=\"\\n\""}, "");
       arm.losses.push_back(run.number("loss_nats"));
       arm.gaps.push_back(run.number("loss_nats") - run.number("train_loss_nats"));
       if (seed == 0) chart.series.push_back(study_.validation_curve(run.model, arm.name, "loss_nats"));
@@ -107,7 +104,7 @@ void Roberta::masking() {
   study_.report().text(
       fmt::format("{} steps over {} kB of text, which are many epochs. All arms of a seed are judged on "
                   "the same masks of the same text.",
-                  steps, study_.pick(3000, 150, 20)));
+                  steps, study_.pick(3000, 300, 20)));
   study_.report().chart(std::move(chart));
   study_.report().results(std::move(table));
 }
@@ -122,7 +119,7 @@ double Roberta::held_out_loss(const std::string& arm, const Run& run, std::int64
                              "objective.count=fairseq",
                              fmt::format("train.seed={}", seed),
                              "train.steps=1",
-                             fmt::format("train.context_tokens={}", study_.pick(128, 64, 32)),
+                             fmt::format("train.context_tokens={}", long_block(study_)),
                              "output.directory=unused"};
   const std::string text = "[model]\n[data]\n[objective]\n[train]\n[output]\n";
   const Numbers numbers = study_.measure(fmt::format("held_out_{}_seed{}", arm, seed), run.model + "/", [&] {
@@ -164,13 +161,13 @@ Values Roberta::downstream(const std::string& arm, const std::string& task, cons
 
 // Section 4.2: SEGMENT-PAIR with the second task, and FULL-SENTENCES without.
 void Roberta::next_sentence() {
-  const std::int64_t steps = study_.pick(3000, 300, 3);
+  const std::int64_t steps = study_.pick(8000, 2000, 4);
   std::vector<Run> with, without;
   Values loss_with;
   for (std::int64_t seed = 0; seed < seeds_; ++seed) {
-    without.push_back(pretrain("full_sentences", many_, steps, seed, {}));
-    with.push_back(pretrain("pairs_nsp", many_, steps, seed,
-                            {"objective.blocks=pairs", "objective.next_sentence=true"}));
+    without.push_back(pretrained("full_sentences", many_, steps, seed, {}));
+    with.push_back(pretrained("pairs_nsp", many_, steps, seed,
+                              {"objective.blocks=pairs", "objective.next_sentence=true"}));
     long_.push_back(held_out_loss("full_sentences", without.back(), seed));
     loss_with.push_back(held_out_loss("pairs_nsp", with.back(), seed));
   }
@@ -207,10 +204,10 @@ void Roberta::next_sentence() {
 
 // Table 4: longer training is the strongest effect of the paper.
 void Roberta::longer() {
-  const std::int64_t steps = study_.pick(3000, 300, 3);
+  const std::int64_t steps = study_.pick(8000, 2000, 4);
   for (std::int64_t seed = 0; seed < seeds_; ++seed)
     half_.push_back(held_out_loss(
-        "half", pretrain("half_the_steps", many_, std::max<std::int64_t>(1, steps / 2), seed, {}), seed));
+        "half", pretrained("half_the_steps", many_, std::max<std::int64_t>(1, steps / 2), seed, {}), seed));
   study_.report().claim({.text = "Twice the steps: lower loss",
                          .paper = "100k, 300k and 500k steps: MNLI 89.3, 90.0, 90.2 (table 4)",
                          .measure = "held-out loss, nats",
@@ -224,7 +221,7 @@ void Roberta::longer() {
 }
 
 void Roberta::reproduce() {
-  few_ = passages("few.txt", "lm/prose/train.txt", study_.pick(3'000'000, 150'000, 20'000));
+  few_ = passages("few.txt", "lm/prose/train.txt", study_.pick(3'000'000, 300'000, 20'000));
   many_ = passages("many.txt", "lm/prose/train.txt", study_.pick(20'000'000, 5'000'000, 20'000));
   held_out_ = passages("held_out.txt", "lm/prose/valid.txt", study_.pick(400'000, 60'000, 4'000));
   tokenizer_ = study_.tokenizer("tokenizer", {many_}, study_.pick(8000, 4000, 300));

@@ -14,6 +14,7 @@
 #include "lyceum/data_lines.h"
 #include "lyceum/evaluation.h"
 #include "lyceum/reranker.h"
+#include "papers/pretraining.h"
 #include "papers/samples.h"
 #include "papers/study.h"
 
@@ -69,25 +70,21 @@ Numbers SentenceBert::similarity(const std::string& model, const std::vector<std
 
 std::string SentenceBert::encoder(std::int64_t seed) {
   seed = std::min(seed, encoders_ - 1);
-  const std::int64_t steps = study_.pick(3700, 700, 3), width = study_.pick(256, 128, 16);
-  return study_
-      .train({.recipe = "pretrain",
-              .name = fmt::format("pretrain_seed{}", seed),
-              .settings = {fmt::format("model.config.hidden_size={}", width),
-                           fmt::format("model.config.num_hidden_layers={}", study_.pick(4, 2, 1)),
-                           fmt::format("model.config.num_attention_heads={}", study_.pick(4, 2, 2)),
-                           fmt::format("model.config.intermediate_size={}", 4 * width),
-                           fmt::format("model.config.max_position_embeddings={}", study_.pick(128, 64, 64)),
-                           "model.tokenizer=" + tokenizer_, "data.train=" + prose_, "data.valid=" + held_out_,
-                           fmt::format("train.seed={}", seed), fmt::format("train.steps={}", steps),
-                           fmt::format("train.valid_every={}", std::max<std::int64_t>(1, steps / 10)),
-                           fmt::format("train.warmup_steps={}", steps / 12),
-                           fmt::format("train.batch_sequences={}", study_.pick(32, 16, 8)),
-                           fmt::format("train.context_tokens={}", study_.pick(128, 64, 32)),
-                           fmt::format("train.learning_rate={}", study_.pick("1e-3", "2e-3", "1e-3"))},
-              .keep_model = true,
-              .measure = {}})
-      .model;
+  const std::int64_t width = study_.pick(256, 128, 16);
+  return pretrain(study_,
+                  {.recipe = "pretrain",
+                   .longer = "longer",
+                   .name = fmt::format("pretrain_seed{}", seed),
+                   .model = {fmt::format("model.config.hidden_size={}", width),
+                             fmt::format("model.config.num_hidden_layers={}", study_.pick(4, 2, 1)),
+                             fmt::format("model.config.num_attention_heads={}", study_.pick(4, 2, 2)),
+                             fmt::format("model.config.intermediate_size={}", 4 * width),
+                             fmt::format("model.config.max_position_embeddings={}", long_block(study_)),
+                             "model.tokenizer=" + tokenizer_},
+                   .settings = {"data.train=" + prose_, "data.valid=" + held_out_},
+                   .steps = study_.pick(8000, 3000, 3),
+                   .seed = seed})
+      .last.model;
 }
 
 // A value for each encoder: nothing else is left to chance.
