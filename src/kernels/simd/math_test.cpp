@@ -98,8 +98,12 @@ std::vector<float> computed(Function f, const std::vector<float>& x) {
 
 float computed(Function f, float x) { return computed(f, std::vector<float>{x})[0]; }
 
-constexpr std::uint32_t kStride =
-    251;  // a prime: every exponent with 33420 different mantissas. 1 takes some minutes.
+// Primes, so that every exponent comes with many mantissas: 33420 of them. 1 takes some minutes.
+#ifdef LYCEUM_SANITIZED
+constexpr std::uint32_t kStride = 16381;  // numbers are the other builds' business
+#else
+constexpr std::uint32_t kStride = 251;
+#endif
 
 // Calls look(x, y) for the floats from `first` on in steps of kStride bit patterns while they are at most
 // `last`, both of one sign, in pieces.
