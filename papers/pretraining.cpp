@@ -26,11 +26,11 @@ Pretrained pretrain(Study& study, const Pretraining& p) {
   std::vector<std::string> first = p.model;
   first.push_back(fmt::format("train.learning_rate={}", study.pick("1e-3", "1.5e-3", "1e-3")));
   out.in_short = run(p.recipe, p.longer.empty() ? p.name : p.name + "_short", first, p.steps,
-                     short_block(study), study.pick(64, 40, 8));
+                     short_block(study), study.pick(64, 40, 4));
   out.last = p.longer.empty()
                  ? out.in_short
                  : run(p.longer, p.name, {"model.from=" + out.in_short.model},
-                       std::max<std::int64_t>(1, p.steps / 8), long_block(study), study.pick(16, 16, 4));
+                       std::max<std::int64_t>(1, p.steps / 8), long_block(study), study.pick(16, 16, 2));
   return out;
 }
 
