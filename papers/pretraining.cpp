@@ -30,7 +30,7 @@ Pretrained pretrain(Study& study, const Pretraining& p) {
   out.last = p.longer.empty()
                  ? out.in_short
                  : run(p.longer, p.name, {"model.from=" + out.in_short.model},
-                       std::max<std::int64_t>(1, p.steps / 8), long_block(study), study.pick(16, 16, 4));
+                       std::max<std::int64_t>(1, p.steps / 8), long_block(study), study.pick(16, 16, 2));
   return out;
 }
 

@@ -24,9 +24,9 @@ struct Pretrained {
 };
 
 // Devlin et al. 2018, appendix A.2, learn in blocks of 128 tokens for nine steps of ten, and in blocks of 512
-// for the rest, since attention over long blocks is dear. At this scale there is another reason: attention
-// begins by taking all tokens of a block alike, and of few each has more to say about a hidden one, so that
-// the model finds out sooner which of them help. Until then its loss is that of guessing by frequency.
+// for the rest, since attention over long blocks is dear. At this scale there is another reason: short
+// blocks leave the loss of guessing by frequency sooner. Attention begins by taking all tokens of a block
+// alike, so that of few each weighs more: that is the likely cause, which was not measured.
 Pretrained pretrain(Study& study, const Pretraining& pretraining);
 
 // Tokens of a block in the first run, and in the second, which no text of a task may exceed.
