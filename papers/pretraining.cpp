@@ -9,6 +9,15 @@ namespace lyceum::papers {
 std::int64_t short_block(const Study& study) { return study.pick(32, 24, 24); }
 std::int64_t long_block(const Study& study) { return study.pick(128, 64, 64); }
 
+std::vector<std::string> bert_body(const Study& study) {
+  const std::int64_t width = study.pick(256, 128, 16);
+  return {fmt::format("model.config.hidden_size={}", width),
+          fmt::format("model.config.num_hidden_layers={}", study.pick(4, 2, 1)),
+          fmt::format("model.config.num_attention_heads={}", study.pick(4, 2, 2)),
+          fmt::format("model.config.intermediate_size={}", 4 * width),
+          fmt::format("model.config.max_position_embeddings={}", long_block(study))};
+}
+
 Pretrained pretrain(Study& study, const Pretraining& p) {
   const auto run = [&](const std::string& recipe, const std::string& name, std::vector<std::string> settings,
                        std::int64_t steps, std::int64_t block, std::int64_t blocks) {

@@ -33,4 +33,8 @@ Pretrained pretrain(Study& study, const Pretraining& pretraining);
 std::int64_t short_block(const Study& study);
 std::int64_t long_block(const Study& study);
 
+// The body of this scale, as settings of a recipe for a new BERT; in full the size of BERT-Mini (Turc et al.
+// 2019).
+std::vector<std::string> bert_body(const Study& study);
+
 }  // namespace lyceum::papers

@@ -54,17 +54,11 @@ class Bert {
 
 // The sizes of quick and tiny studies, over the recipes'.
 Settings Bert::body(const Arm& arm) const {
-  const std::int64_t width = study_.pick(256, 128, 16), layers = study_.pick(4, 2, 1),
-                     heads = study_.pick(4, 2, 2), context = long_block(study_);
-  if (arm.is_causal)
-    return {fmt::format("model.config.n_embd={}", width), fmt::format("model.config.n_layer={}", layers),
-            fmt::format("model.config.n_head={}", heads),
-            fmt::format("model.config.n_positions={}", context)};
-  return {fmt::format("model.config.hidden_size={}", width),
-          fmt::format("model.config.num_hidden_layers={}", layers),
-          fmt::format("model.config.num_attention_heads={}", heads),
-          fmt::format("model.config.intermediate_size={}", 4 * width),
-          fmt::format("model.config.max_position_embeddings={}", context)};
+  if (!arm.is_causal) return bert_body(study_);
+  return {fmt::format("model.config.n_embd={}", study_.pick(256, 128, 16)),
+          fmt::format("model.config.n_layer={}", study_.pick(4, 2, 1)),
+          fmt::format("model.config.n_head={}", study_.pick(4, 2, 2)),
+          fmt::format("model.config.n_positions={}", long_block(study_))};
 }
 
 // A full study pre-trains for every seed, the others once.

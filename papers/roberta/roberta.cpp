@@ -42,22 +42,17 @@ std::string Roberta::passages(const std::string& name, const std::string& from, 
 
 Run Roberta::pretrained(const std::string& arm, const std::string& text, std::int64_t steps,
                         std::int64_t seed, const Settings& settings, const std::string& longer) {
-  const std::int64_t width = study_.pick(256, 128, 16);
   Settings all = {"data.train=" + text, "data.valid=" + held_out_};
   all.insert(all.end(), settings.begin(), settings.end());
-  return pretrain(study_,
-                  {.recipe = "pretrain",
-                   .longer = longer,
-                   .name = fmt::format("{}_seed{}", arm, seed),
-                   .model = {fmt::format("model.config.hidden_size={}", width),
-                             fmt::format("model.config.num_hidden_layers={}", study_.pick(4, 2, 1)),
-                             fmt::format("model.config.num_attention_heads={}", study_.pick(4, 2, 2)),
-                             fmt::format("model.config.intermediate_size={}", 4 * width),
-                             fmt::format("model.config.max_position_embeddings={}", long_block(study_)),
-                             "model.tokenizer=" + tokenizer_},
-                   .settings = all,
-                   .steps = steps,
-                   .seed = seed})
+  Settings model = bert_body(study_);
+  model.push_back("model.tokenizer=" + tokenizer_);
+  return pretrain(study_, {.recipe = "pretrain",
+                           .longer = longer,
+                           .name = fmt::format("{}_seed{}", arm, seed),
+                           .model = model,
+                           .settings = all,
+                           .steps = steps,
+                           .seed = seed})
       .last;
 }
 

@@ -70,20 +70,15 @@ Numbers SentenceBert::similarity(const std::string& model, const std::vector<std
 
 std::string SentenceBert::encoder(std::int64_t seed) {
   seed = std::min(seed, encoders_ - 1);
-  const std::int64_t width = study_.pick(256, 128, 16);
-  return pretrain(study_,
-                  {.recipe = "pretrain",
-                   .longer = "longer",
-                   .name = fmt::format("pretrain_seed{}", seed),
-                   .model = {fmt::format("model.config.hidden_size={}", width),
-                             fmt::format("model.config.num_hidden_layers={}", study_.pick(4, 2, 1)),
-                             fmt::format("model.config.num_attention_heads={}", study_.pick(4, 2, 2)),
-                             fmt::format("model.config.intermediate_size={}", 4 * width),
-                             fmt::format("model.config.max_position_embeddings={}", long_block(study_)),
-                             "model.tokenizer=" + tokenizer_},
-                   .settings = {"data.train=" + prose_, "data.valid=" + held_out_},
-                   .steps = study_.pick(8000, 3000, 3),
-                   .seed = seed})
+  std::vector<std::string> model = bert_body(study_);
+  model.push_back("model.tokenizer=" + tokenizer_);
+  return pretrain(study_, {.recipe = "pretrain",
+                           .longer = "longer",
+                           .name = fmt::format("pretrain_seed{}", seed),
+                           .model = model,
+                           .settings = {"data.train=" + prose_, "data.valid=" + held_out_},
+                           .steps = study_.pick(8000, 3000, 3),
+                           .seed = seed})
       .last.model;
 }
 
