@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <regex>
 
@@ -448,6 +449,11 @@ TrainRecipe read_train(Settings& s, const ObjectiveRecipe& objective) {
       !has_sentence_vectors(kind))
     t.label_smoothing = s.number("train.label_smoothing", t.label_smoothing, 0, 1);
   t.schedule = read_schedule(s, t.warmup_ratio);
+  try {
+    schedule_of(t, t.steps > 0 ? t.steps : kMany);  // how many steps epochs have the data say
+  } catch (const Error& error) {
+    s.conflict("train.schedule", error.what());
+  }
   t.seed =
       static_cast<std::uint64_t>(s.integer("train.seed", 0, 0, std::numeric_limits<std::int64_t>::max()));
   t.precision = s.choice("train.precision", t.precision, std::array<std::string, 2>{"f32", "bf16"});
@@ -501,6 +507,15 @@ bool has_classes(ObjectiveKind kind, SentenceLoss loss) {
     return loss == SentenceLoss::kSoftmax || loss == SentenceLoss::kBatchHardTriplet;
   return kind == ObjectiveKind::kClassification || kind == ObjectiveKind::kMultiLabel ||
          kind == ObjectiveKind::kTagging;
+}
+
+ScheduleSpec schedule_of(const TrainRecipe& train, std::int64_t steps) {
+  ScheduleSpec spec = train.schedule;
+  spec.total_steps = steps;
+  if (train.warmup_ratio > 0)
+    spec.warmup_steps = static_cast<std::int64_t>(std::ceil(train.warmup_ratio * static_cast<double>(steps)));
+  check_schedule(spec);
+  return spec;
 }
 
 Recipe read_recipe(const std::filesystem::path& path, std::span<const std::string> arguments) {

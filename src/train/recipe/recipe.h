@@ -122,6 +122,9 @@ struct TrainRecipe {
   bool no_duplicates = false;        // pairs, triplets: no text stands in two examples of a batch
 };
 
+// The schedule of a run of so many steps. Throws what check_schedule throws.
+ScheduleSpec schedule_of(const TrainRecipe& train, std::int64_t steps);
+
 struct OutputRecipe {
   std::filesystem::path directory;
   std::int64_t save_every = 0, keep = 2;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -139,12 +138,7 @@ void Trainer::count_steps(std::int64_t batches_of_epoch) {
     total_steps_ =
         (batches_of_epoch * recipe_.train.epochs + recipe_.train.accumulate - 1) / recipe_.train.accumulate;
   }
-  schedule_ = recipe_.train.schedule;
-  schedule_.total_steps = total_steps_;
-  if (recipe_.train.warmup_ratio > 0)
-    schedule_.warmup_steps =
-        static_cast<std::int64_t>(std::ceil(recipe_.train.warmup_ratio * static_cast<double>(total_steps_)));
-  check_schedule(schedule_);
+  schedule_ = schedule_of(recipe_.train, total_steps_);
 }
 
 void Trainer::export_model(const char* name) {
