@@ -22,7 +22,10 @@ const AnnTruth kTruth{.identity = "model", .passages = 12, .width = 4, .sum = Ve
 
 AnnCache good(AnnKind kind) {
   AnnCache cache{.settings = {.kind = kind, .links = 2, .lists = 3, .bytes = 2}};
-  for (std::int64_t row = 0; row < kTruth.passages; ++row) cache.ids.push_back(row + 1);
+  for (std::int32_t row = 0; row < kTruth.passages; ++row) {
+    cache.ids.push_back(row + 1);
+    cache.firsts.push_back(row);
+  }
   if (kind == AnnKind::kHnsw) {
     HnswGraph graph{.links = 2};
     for (std::int32_t row = 0; row < 12; ++row) {

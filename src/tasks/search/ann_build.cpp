@@ -1,9 +1,13 @@
 #include "tasks/search/ann_build.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <optional>
+#include <unordered_map>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/function_ref.h"
 #include "base/interrupt.h"
@@ -22,17 +26,41 @@ constexpr std::int64_t kMostTraining = 1 << 18;  // O: 0.4 GB of 384 values
 
 using Progress = std::function<void(std::int64_t, std::int64_t)>;
 
+// The first row of each vector, by 128 bits of its SHA-256.
+class FirstOfEqual {
+ public:
+  explicit FirstOfEqual(std::int64_t width) : bytes_(static_cast<std::size_t>(width) * sizeof(float)) {}
+  std::int32_t of(const float* vector, std::int32_t row) {
+    digest_.update(vector, bytes_);
+    Key key;
+    std::memcpy(&key, digest_.bytes().data(), sizeof key);
+    return rows_.try_emplace(key, row).first->second;
+  }
+
+ private:
+  using Key = std::array<std::uint64_t, 2>;
+  struct Hash {
+    std::size_t operator()(const Key& key) const { return key[0]; }
+  };
+  std::size_t bytes_;
+  Digest digest_{Digest::Kind::kSha256};
+  std::unordered_map<Key, std::int32_t, Hash> rows_;
+};
+
 // Every vector once, in the order of the ids. Tells what is there, and that it is what the index wrote.
 struct Census {
   std::vector<std::int64_t> ids;
+  FirstRows firsts;
   std::optional<VectorSum> at_prefix;  // of the first `prefix` vectors, if there are so many
 };
 Census take_census(const IndexStore& store, const AnnTruth& truth, std::int64_t prefix) {
   Census census;
   VectorSum sum;
+  FirstOfEqual first(truth.width);
   if (prefix == 0) census.at_prefix = sum;
   store.each_vector([&](std::int64_t id, const float* vector) {
     sum.add(id, vector, truth.width);
+    census.firsts.push_back(first.of(vector, static_cast<std::int32_t>(census.ids.size())));
     census.ids.push_back(id);
     if (static_cast<std::int64_t>(census.ids.size()) == prefix) census.at_prefix = sum;
   });
@@ -56,11 +84,13 @@ std::optional<AnnCacheFile> old_graph(const fs::path& path, const AnnSettings& s
 }
 
 HnswGraph make_graph(const AnnEngine& engine, const AnnSettings& settings, HnswGraph graph,
-                     PassageVectors& vectors, Cosines& cosines, const Progress& progress) {
+                     const FirstRows& firsts, PassageVectors& vectors, Cosines& cosines,
+                     const Progress& progress) {
   const std::int64_t first = graph.rows(), rows = vectors.rows();
   graph.links = settings.links;
   std::vector<std::uint8_t> levels;
-  for (std::int64_t row = first; row < rows; ++row) levels.push_back(hnsw_level(row, settings.links));
+  for (std::int64_t row = first; row < rows; ++row)
+    levels.push_back(firsts[static_cast<std::size_t>(row)] == row ? hnsw_level(row, settings.links) : 0);
   CosineDistances distances(cosines);
   engine.extend(graph, levels, settings.build_effort, distances, [&](std::int64_t row) {
     if (row % 256 == 0) {
@@ -72,31 +102,33 @@ HnswGraph make_graph(const AnnEngine& engine, const AnnSettings& settings, HnswG
   return graph;
 }
 
-// Vectors of length 1 in the order of the ids: visit(row, vector).
-void each_unit_vector(const IndexStore& store, bool is_normalized,
+// Vectors of length 1 in the order of the ids, each once.
+void each_unit_vector(const IndexStore& store, const FirstRows& firsts, bool is_normalized,
                       FunctionRef<void(std::int64_t row, const float* vector)> visit) {
   const std::int64_t width = store.width();
   std::vector<float> unit(static_cast<std::size_t>(width));
-  std::int64_t row = 0;
+  std::int64_t row = -1;
   store.each_vector([&](std::int64_t, const float* vector) {
+    ++row;
+    if (firsts[static_cast<std::size_t>(row)] != row) return;
     const float length = is_normalized ? 1.0f : std::sqrt(kernels::dot(vector, vector, width));
     for (std::int64_t c = 0; c < width; ++c)
       unit[static_cast<std::size_t>(c)] = vector[c] / std::max(1e-12f, length);
-    visit(row++, unit.data());
+    visit(row, unit.data());
   });
 }
 
 // Centroids and books from rows that are spread evenly over the index.
-IvfPq train(const AnnEngine& engine, const AnnSettings& settings, const IndexStore& store, std::int64_t rows,
-            bool is_normalized, NearestCentroids& nearest) {
-  const std::int64_t width = store.width(), lists = ann_lists(settings, rows);
+IvfPq train(const AnnEngine& engine, const AnnSettings& settings, const IndexStore& store,
+            const FirstRows& firsts, bool is_normalized, NearestCentroids& nearest) {
+  const std::int64_t rows = count_firsts(firsts), width = store.width(), lists = ann_lists(settings, rows);
   const std::int64_t most = std::max(lists, std::min(kMostTraining, lists * kTrainingOfAList));
   const std::int64_t training = std::min(rows, most);
   std::vector<float> sample;
   sample.reserve(static_cast<std::size_t>(training * width));
-  std::int64_t taken = 0;
-  each_unit_vector(store, is_normalized, [&](std::int64_t row, const float* vector) {
-    if (taken == training || row != taken * rows / training) return;
+  std::int64_t taken = 0, seen = 0;
+  each_unit_vector(store, firsts, is_normalized, [&](std::int64_t, const float* vector) {
+    if (taken == training || seen++ != taken * rows / training) return;
     sample.insert(sample.end(), vector, vector + width);
     ++taken;
   });
@@ -104,27 +136,33 @@ IvfPq train(const AnnEngine& engine, const AnnSettings& settings, const IndexSto
 }
 
 IvfPq make_lists(const AnnEngine& engine, const AnnSettings& settings, const IndexStore& store,
-                 std::int64_t rows, bool is_normalized, const Progress& progress) {
+                 const FirstRows& firsts, bool is_normalized, const Progress& progress) {
   NearestCentroids nearest;
-  IvfPq made = train(engine, settings, store, rows, is_normalized, nearest);
+  IvfPq made = train(engine, settings, store, firsts, is_normalized, nearest);
   std::vector<std::vector<std::int32_t>> list_rows(static_cast<std::size_t>(made.lists));
   std::vector<std::vector<std::uint8_t>> list_codes(static_cast<std::size_t>(made.lists));
+  const std::int64_t rows = count_firsts(firsts);
+  std::int64_t done = 0;
   std::vector<float> block;
+  std::vector<std::int32_t> block_rows;
   std::vector<std::int64_t> assigned(static_cast<std::size_t>(kBlockRows));
   std::vector<std::uint8_t> codes(static_cast<std::size_t>(kBlockRows * made.bytes));
-  each_unit_vector(store, is_normalized, [&](std::int64_t row, const float* vector) {
+  each_unit_vector(store, firsts, is_normalized, [&](std::int64_t row, const float* vector) {
     block.insert(block.end(), vector, vector + made.width);
-    const auto size = static_cast<std::int64_t>(block.size()) / made.width;
-    if (size < kBlockRows && row + 1 < rows) return;
+    block_rows.push_back(static_cast<std::int32_t>(row));
+    const auto size = static_cast<std::int64_t>(block_rows.size());
+    ++done;
+    if (size < kBlockRows && done < rows) return;
     engine.encode(made, block.data(), size, nearest, assigned.data(), codes.data());
     for (std::int64_t i = 0; i < size; ++i) {
       const auto list = static_cast<std::size_t>(assigned[static_cast<std::size_t>(i)]);
-      list_rows[list].push_back(static_cast<std::int32_t>(row + 1 - size + i));
+      list_rows[list].push_back(block_rows[static_cast<std::size_t>(i)]);
       list_codes[list].insert(list_codes[list].end(), codes.begin() + i * made.bytes,
                               codes.begin() + (i + 1) * made.bytes);
     }
     block.clear();
-    if (progress) progress(row + 1, rows);
+    block_rows.clear();
+    if (progress) progress(done, rows);
   });
   for (std::size_t list = 0; list < list_rows.size(); ++list) {
     made.list_sizes[list] = static_cast<std::uint32_t>(list_rows[list].size());
@@ -192,12 +230,14 @@ AnnBuilt build_ann_cache(const IndexStore& store, bool is_normalized, const Prog
     if (!goes_on) vectors.load_all();  // what is only added to reads what it meets
     built.added = vectors.rows() - graph.rows();
     Cosines cosines(vectors, truth.width, is_normalized);
-    cache.structure = make_graph(engine, settings, std::move(graph), vectors, cosines, progress);
+    cache.structure =
+        make_graph(engine, settings, std::move(graph), census.firsts, vectors, cosines, progress);
   } else {
     built.added = truth.passages;
-    cache.structure = make_lists(engine, settings, store, truth.passages, is_normalized, progress);
+    cache.structure = make_lists(engine, settings, store, census.firsts, is_normalized, progress);
   }
   cache.ids = std::move(census.ids);
+  cache.firsts = std::move(census.firsts);
   write_ann_cache(path, cache, truth);
   built.bytes = fs::file_size(path, error);
   return built;

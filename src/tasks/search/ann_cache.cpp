@@ -19,7 +19,7 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::size_t kDigestBytes = 32;
 constexpr std::array<char, 8> kMagic{'L', 'Y', 'C', 'E', 'A', 'N', 'N', '\n'};
-constexpr std::uint32_t kCacheVersion = 1;
+constexpr std::uint32_t kCacheVersion = 2;
 
 struct Header {
   std::uint32_t version = kCacheVersion, kind = 0;
@@ -91,15 +91,28 @@ class Reader {
   const std::string& where_;
 };
 
-HnswGraph read_graph(Reader& reader, const std::string& where, std::int64_t rows, std::int64_t links) {
+FirstRows read_firsts(Reader& reader, const std::string& where, std::int64_t rows) {
+  FirstRows firsts = reader.take<std::int32_t>(rows, "first rows");
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int32_t first = firsts[static_cast<std::size_t>(row)];
+    if (first < 0 || first > row || firsts[static_cast<std::size_t>(first)] != first)
+      fail(Errc::kFormat, "{}: row {} is said to equal row {}, expected a first row before it", where, row,
+           first);
+  }
+  return firsts;
+}
+
+HnswGraph read_graph(Reader& reader, const std::string& where, const FirstRows& firsts, std::int64_t links) {
+  const auto rows = static_cast<std::int64_t>(firsts.size());
   HnswGraph graph{.links = links};
   graph.levels = reader.take<std::uint8_t>(rows, "levels");
   std::int64_t places = 0;
   for (std::int64_t row = 0; row < rows; ++row) {
     const int level = graph.levels[static_cast<std::size_t>(row)];
-    if (level < 1 || level > HnswGraph::kMostLevels)
-      fail(Errc::kFormat, "{}: row {} has level {}, expected 1 to {}", where, row, level,
-           HnswGraph::kMostLevels);
+    const bool is_first = firsts[static_cast<std::size_t>(row)] == row;
+    const int least = is_first ? 1 : 0, most = is_first ? HnswGraph::kMostLevels : 0;
+    if (level < least || level > most)
+      fail(Errc::kFormat, "{}: row {} has level {}, expected {} to {}", where, row, level, least, most);
     places += HnswGraph::places(links, level);
   }
   graph.neighbours = reader.take<std::int32_t>(places, "neighbours");
@@ -126,8 +139,9 @@ void check_values(const std::vector<float>& values, const char* what, const std:
       fail(Errc::kFormat, "{}: '{}' holds {}, expected values from -{} to {}", where, what, v, kMost, kMost);
 }
 
-IvfPq read_lists(Reader& reader, const std::string& where, const AnnSettings& s, std::int64_t rows,
+IvfPq read_lists(Reader& reader, const std::string& where, const AnnSettings& s, const FirstRows& firsts,
                  std::int64_t width) {
+  const std::int64_t rows = count_firsts(firsts), all = static_cast<std::int64_t>(firsts.size());
   IvfPq made{.width = width, .lists = ann_lists(s, rows), .bytes = ann_bytes(s, width)};
   made.centroids = reader.take<float>(made.lists * width, "centroids");
   made.books = reader.take<float>(256 * width, "books");
@@ -139,10 +153,12 @@ IvfPq read_lists(Reader& reader, const std::string& where, const AnnSettings& s,
   if (members != static_cast<std::uint64_t>(rows))
     fail(Errc::kFormat, "{}: the lists have {} members, expected {}", where, members, rows);
   made.list_rows = reader.take<std::int32_t>(rows, "rows");
-  std::vector<bool> seen(static_cast<std::size_t>(rows));
+  std::vector<bool> seen(firsts.size());
   for (const std::int32_t row : made.list_rows) {
-    if (row < 0 || row >= rows || seen[static_cast<std::size_t>(row)])
-      fail(Errc::kFormat, "{}: row {} stands in the lists, expected each of {} rows once", where, row, rows);
+    if (row < 0 || row >= all || firsts[static_cast<std::size_t>(row)] != row ||
+        seen[static_cast<std::size_t>(row)])
+      fail(Errc::kFormat, "{}: row {} stands in the lists, expected each of {} first rows once", where, row,
+           rows);
     seen[static_cast<std::size_t>(row)] = true;
   }
   made.codes = reader.take<std::uint8_t>(rows * made.bytes, "codes");
@@ -195,6 +211,7 @@ void write_ann_cache(const fs::path& path, const AnnCache& cache, const AnnTruth
   const Header header = header_of(cache.settings, truth);
   writer.put(std::span<const Header>(&header, 1));
   writer.put(std::span<const std::int64_t>(cache.ids));
+  writer.put(std::span<const std::int32_t>(cache.firsts));
   if (const auto* graph = std::get_if<HnswGraph>(&cache.structure)) {
     writer.put(std::span<const std::uint8_t>(graph->levels));
     writer.put(std::span<const std::int32_t>(graph->neighbours));
@@ -231,10 +248,11 @@ AnnCacheFile read_ann_cache(const fs::path& path, const AnnSettings& settings, c
   if (std::adjacent_find(made.cache.ids.begin(), made.cache.ids.end(), std::greater_equal<>()) !=
       made.cache.ids.end())
     fail(Errc::kFormat, "{}: the ids do not ascend", where);
+  made.cache.firsts = read_firsts(reader, where, header.passages);
   if (settings.kind == AnnKind::kHnsw)
-    made.cache.structure = read_graph(reader, where, header.passages, settings.links);
+    made.cache.structure = read_graph(reader, where, made.cache.firsts, settings.links);
   else
-    made.cache.structure = read_lists(reader, where, settings, header.passages, header.width);
+    made.cache.structure = read_lists(reader, where, settings, made.cache.firsts, header.width);
   reader.finish();
   return made;
 }

@@ -3,7 +3,8 @@
 //
 //   "LYCEANN\n", SHA-256 of all that follows, then (little-endian): u32 version, u32 kind, the truth (SHA-256
 //   of the model's identity, the sum of the vectors, i64 passages, i64 width), i64[4] of AnnSettings, i64 ids
-//   [passages] ascending, and the arrays of HnswGraph or IvfPq in the order of ann_structures.h.
+//   [passages] ascending, i32 FirstRows [passages], and the arrays of HnswGraph or IvfPq in the order of
+//   ann_structures.h.
 //
 // The digest tells damage, not malice: who can write the file can write a digest. Therefore every number that
 // anybody would follow is checked after it: sizes against the file's before anything is allocated, rows
@@ -29,6 +30,7 @@ struct AnnTruth {
 struct AnnCache {
   AnnSettings settings;
   std::vector<std::int64_t> ids;  // of the rows, ascending
+  FirstRows firsts;
   AnnStructure structure;
 };
 

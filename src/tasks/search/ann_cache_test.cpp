@@ -20,7 +20,7 @@ using check::expect_error;
 
 // Places in the file, as ann_cache.h describes it.
 constexpr std::size_t kDigestAt = 8, kVersionAt = 40, kPassagesAt = kVersionAt + 8 + 32 + 64;
-constexpr std::size_t kIdsAt = kPassagesAt + 16 + 32;
+constexpr std::size_t kIdsAt = kPassagesAt + 16 + 32, kFirstsAt = kIdsAt + 3 * 8;
 
 struct AnnFile : testing::Test {
   check::TemporaryFolder t;
@@ -32,10 +32,12 @@ struct AnnFile : testing::Test {
   AnnCache graph{
       .settings = graph_settings,
       .ids = {1, 5, 9},
+      .firsts = {0, 1, 2},
       .structure = HnswGraph{
           .links = 2, .levels = {1, 2, 1}, .neighbours = {1, 2, -1, -1, 0, 2, -1, -1, -1, -1, 0, 1, -1, -1}}};
   AnnCache lists{.settings = list_settings,
                  .ids = {1, 5, 9},
+                 .firsts = {0, 1, 2},
                  .structure = IvfPq{.width = 4,
                                     .lists = 2,
                                     .bytes = 2,
@@ -72,6 +74,7 @@ TEST_F(AnnFile, WhatIsWrittenIsRead) {
   write_ann_cache(path, graph, truth);
   const AnnCacheFile a = read(graph);
   EXPECT_EQ(a.cache.ids, graph.ids);
+  EXPECT_EQ(a.cache.firsts, graph.firsts);
   EXPECT_EQ(a.cache.settings, graph_settings);
   EXPECT_EQ(a.sum, truth.sum);
   EXPECT_EQ(std::get<HnswGraph>(a.cache.structure).levels, std::get<HnswGraph>(graph.structure).levels);
@@ -144,9 +147,9 @@ TEST_F(AnnFile, AnotherTruthIsRefusedBeforeTheFileIsRead) {
 
 // The digest is right: what remains are the checks.
 TEST_F(AnnFile, AForgedGraphIsRefused) {
-  const std::size_t levels = kIdsAt + 3 * 8, links = levels + 3;
-  forge<std::uint32_t>(graph, kVersionAt, 2);
-  expect_error(Errc::kData, "version 2", [&] { read(graph); });
+  const std::size_t levels = kFirstsAt + 3 * 4, links = levels + 3;
+  forge<std::uint32_t>(graph, kVersionAt, 3);
+  expect_error(Errc::kData, "version 3", [&] { read(graph); });
   forge<std::int64_t>(graph, kIdsAt + 8, 1);
   expect_error(Errc::kFormat, "ascend", [&] { read(graph); });
   for (const int level : {0, 17, 255}) {
@@ -166,7 +169,7 @@ TEST_F(AnnFile, AForgedGraphIsRefused) {
 }
 
 TEST_F(AnnFile, ForgedListsAreRefused) {
-  const std::size_t centroids = kIdsAt + 3 * 8, books = centroids + 8 * 4, sizes = books + 1024 * 4,
+  const std::size_t centroids = kFirstsAt + 3 * 4, books = centroids + 8 * 4, sizes = books + 1024 * 4,
                     rows = sizes + 2 * 4;
   for (const std::size_t at : {centroids, books + 4})
     for (const float value : {NAN, INFINITY, -5.0f}) {
@@ -179,8 +182,35 @@ TEST_F(AnnFile, ForgedListsAreRefused) {
   }
   for (const std::int32_t row : {3, -1, 0}) {  // the last stands there already
     forge<std::int32_t>(lists, rows, row);
-    expect_error(Errc::kFormat, "each of 3 rows once", [&] { read(lists); });
+    expect_error(Errc::kFormat, "each of 3 first rows once", [&] { read(lists); });
   }
+}
+
+TEST_F(AnnFile, EqualRowsAreOutsideOfTheStructureAndForgedOnesAreRefused) {
+  graph.firsts = lists.firsts = {0, 1, 0};
+  auto& made = std::get<HnswGraph>(graph.structure);
+  made.levels = {1, 2, 0};
+  made.neighbours = {1, -1, -1, -1, 0, -1, -1, -1, -1, -1};
+  auto& kept = std::get<IvfPq>(lists.structure);
+  kept.list_sizes = {1, 1};
+  kept.list_rows = {1, 0};
+  kept.codes = {1, 2, 3, 4};
+  for (const AnnCache* cache : {&graph, &lists}) {
+    write_ann_cache(path, *cache, truth);
+    EXPECT_EQ(read(*cache).cache.firsts, cache->firsts);
+    for (const std::int32_t first : {-1, 2, 3, INT32_MAX}) {
+      forge<std::int32_t>(*cache, kFirstsAt + 4, first);
+      expect_error(Errc::kFormat, "row 1 is said to equal", [&] { read(*cache); });
+    }
+    forge<std::int32_t>(*cache, kFirstsAt + 4, 0);  // row 1 stands in the structure
+    EXPECT_THROW(read(*cache), Error);
+    forge<std::int32_t>(*cache, kFirstsAt + 8, 2);  // row 2 does not
+    EXPECT_THROW(read(*cache), Error);
+  }
+  forge<std::int32_t>(graph, kFirstsAt + 12 + 3, 2);  // a link to row 2
+  expect_error(Errc::kFormat, "linked to 2", [&] { read(graph); });
+  forge<std::int32_t>(lists, kFirstsAt + 12 + (8 + 1024) * 4 + 2 * 4, 2);
+  expect_error(Errc::kFormat, "row 2 stands in the lists", [&] { read(lists); });
 }
 
 TEST_F(AnnFile, SizesAreComparedWithTheFileBeforeAnythingIsAllocated) {

@@ -52,9 +52,9 @@ class AnnEngine {
  public:
   virtual ~AnnEngine() = default;
   virtual std::string version() const = 0;
-  // Puts the rows [graph.rows(), graph.rows() + new_levels.size()) in, one after another: a graph depends on
-  // the order, so there is nothing to divide between threads. `distances.to_query` is of the row of the last
-  // `next`, which may throw.
+  // Puts the rows [graph.rows(), graph.rows() + new_levels.size()) in, those of level 0 excepted, one after
+  // another: a graph depends on the order, so there is nothing to divide between threads.
+  // `distances.to_query` is of the row of the last `next`, which may throw.
   virtual void extend(HnswGraph& graph, const std::vector<std::uint8_t>& new_levels,
                       std::int64_t build_effort, AnnDistances& distances,
                       FunctionRef<void(std::int64_t row)> next) const = 0;
@@ -70,7 +70,7 @@ class AnnEngine {
 };
 
 // The module's one function; its name changes whenever something above does.
-constexpr const char* kAnnEntry = "lyceum_ann_engine_1";
+constexpr const char* kAnnEntry = "lyceum_ann_engine_2";
 using AnnEntry = const AnnEngine* (*)();
 
 // The engine, loaded once. nullptr where it is not there: then `trouble` says why.

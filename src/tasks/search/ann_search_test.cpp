@@ -296,6 +296,29 @@ TEST_P(AnnSearch, SmallIndexesAndEqualPassages) {
   }
 }
 
+// What lines that every file begins with are: a graph over them all has its links among equals.
+TEST_P(AnnSearch, ManyEqualPassagesHideNeitherOthersNorEachOther) {
+  for (int i = 400; i < 1600; ++i)
+    check::write_file(notes / fmt::format("{:05}.md", i), sentence(static_cast<std::uint64_t>(i % 4)));
+  update();
+  EXPECT_EQ(build(settings).passages, 1600);
+  const SearchIndex index = SearchIndex::open(file);
+  std::size_t found = 0, wanted = 0;
+  for (std::uint64_t q = 0; q < 60; ++q) {
+    SearchReport report;
+    const auto hits = index.search(sentence(5000 + q), words, {.effort = 60}, &report);
+    ASSERT_TRUE(report.approximate) << report.trouble;
+    const auto best = index.search(sentence(5000 + q), words, {.exact = true});
+    for (const SearchHit& hit : hits) found += hit.score >= best.back().score;
+    wanted += best.size();
+  }
+  EXPECT_GE(static_cast<double>(found) / static_cast<double>(wanted), 0.85);
+  const auto equal = index.search(sentence(2), words, {.top = 301, .effort = 60});
+  ASSERT_EQ(equal.size(), 301u) << "all of them, from one candidate";
+  for (const SearchHit& hit : equal) EXPECT_EQ(hit.text, sentence(2));
+  EXPECT_EQ(equal, index.search(sentence(2), words, {.top = 301, .exact = true}));
+}
+
 TEST_P(AnnSearch, VectorsThatAnotherProgramChangedAreNoticed) {
   sql("UPDATE chunks SET vector = (SELECT vector FROM chunks WHERE id = 2) WHERE id = 1");
   expect_error(Errc::kFormat, "sum", [&] { build(settings); });
@@ -333,6 +356,7 @@ TEST_P(AnnGraph, AGraphThatGrewIsTheGraphThatIsMadeAtOnce) {
   build(settings);
   for (const int end : {401, 500}) {
     write_notes(end == 401 ? 400 : 401, end);
+    check::write_file(notes / fmt::format("{:05}.md", end - 1), sentence(7));  // equals an earlier one
     update();
     EXPECT_EQ(build().added, end == 401 ? 1 : 99);
   }

@@ -10,6 +10,13 @@
 
 namespace lyceum {
 
+std::int64_t count_firsts(const FirstRows& firsts) {
+  std::int64_t count = 0;
+  for (std::size_t row = 0; row < firsts.size(); ++row)
+    count += firsts[row] == static_cast<std::int32_t>(row);
+  return count;
+}
+
 std::string_view ann_name(AnnKind kind) noexcept {
   return kind == AnnKind::kHnsw ? "hnsw" : kind == AnnKind::kIvfPq ? "ivfpq" : "none";
 }

@@ -30,6 +30,17 @@ std::string word_query(std::string_view text) {
 // recall of each effort is in bench/RESULTS.md.
 constexpr std::int64_t kCandidatesOfAList = 4;
 
+std::vector<std::int32_t> next_equal(const FirstRows& firsts) {
+  std::vector<std::int32_t> next(firsts.size(), -1), last = firsts;
+  for (std::size_t row = 0; row < firsts.size(); ++row) {
+    const auto first = static_cast<std::size_t>(firsts[row]);
+    if (first == row) continue;
+    next[static_cast<std::size_t>(last[first])] = static_cast<std::int32_t>(row);
+    last[first] = static_cast<std::int32_t>(row);
+  }
+  return next;
+}
+
 }  // namespace
 
 void IndexSearch::forget() {
@@ -57,6 +68,7 @@ void IndexSearch::open_approximate() {
       lists_ = lists.lists;
       searcher_ = engine.open(std::move(lists), nearest_);
     }
+    next_equal_ = next_equal(cache.firsts);
     vectors_.know_rows(std::move(cache.ids));
   } catch (const Error& error) {
     trouble_ = error.what();
@@ -120,12 +132,16 @@ std::vector<IndexSearch::Scored> IndexSearch::approximate(const IndexQuestion& q
   CosineDistances distances(cosines);
   try {
     std::vector<Scored> scored;
-    for (const std::int32_t row : searcher_->search(
-             {.vector = unit.data(),
-    .distances = &distances,
-    .most = effort,
-    .lists = std::clamp<std::int64_t>(effort / kCandidatesOfAList, 1, std::max<std::int64_t>(1, lists_))}))
-      scored.push_back({static_cast<double>(cosines.to_query(row)), row});
+    const AnnQuestion asked{
+        .vector = unit.data(),
+        .distances = &distances,
+        .most = effort,
+        .lists = std::clamp<std::int64_t>(effort / kCandidatesOfAList, 1, std::max<std::int64_t>(1, lists_))};
+    for (const std::int32_t found : searcher_->search(asked)) {
+      const double score = static_cast<double>(cosines.to_query(found));
+      for (std::int32_t row = found; row >= 0; row = next_equal_[static_cast<std::size_t>(row)])
+        scored.push_back({score, row});
+    }
     // A part of the graph that nothing leads to, or lists that are nearly empty: fewer answers than were
     // asked for are no answer.
     return static_cast<std::int64_t>(scored.size()) < most ? std::vector<Scored>() : scored;

@@ -48,8 +48,9 @@ class IndexSearch {
   PassageVectors vectors_;
   NearestCentroids nearest_;  // of the searcher
   std::unique_ptr<AnnSearcher> searcher_;
-  std::string trouble_;     // why there is none
-  std::int64_t lists_ = 0;  // of the searcher; 0: it is a graph
+  std::vector<std::int32_t> next_equal_;  // of its rows, the next with the same vector; -1: there is none
+  std::string trouble_;                   // why there is none
+  std::int64_t lists_ = 0;                // of the searcher; 0: it is a graph
 };
 
 }  // namespace lyceum

@@ -97,6 +97,7 @@ void extend_graph(HnswGraph& graph, const std::vector<std::uint8_t>& new_levels,
   Distances computer(distances);
   for (std::size_t row = static_cast<std::size_t>(first); row < rows; ++row) {
     next(static_cast<std::int64_t>(row));
+    if (hnsw.levels[row] == 0) continue;
     hnsw.add_with_locks(computer, hnsw.levels[row] - 1, static_cast<int>(row), locks.all, visited);
   }
   graph.links = links;

@@ -32,7 +32,7 @@ class FaissEngine final : public AnnEngine {
 }  // namespace
 }  // namespace lyceum::faiss_module
 
-extern "C" __attribute__((visibility("default"))) const lyceum::AnnEngine* lyceum_ann_engine_1() {
+extern "C" __attribute__((visibility("default"))) const lyceum::AnnEngine* lyceum_ann_engine_2() {
   static const lyceum::faiss_module::FaissEngine engine;
   return &engine;
 }
