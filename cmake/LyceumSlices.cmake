@@ -94,6 +94,7 @@ function(lyceum_test target)
   endif()
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE lyceum_test_options lyceum lyceum_check)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${LYCEUM_UNITY} UNITY_BUILD_BATCH_SIZE 0)  # most of a test's compilation are headers
   if(LYCEUM_PCH)
     target_precompile_headers(${target} REUSE_FROM lyceum_test_headers)
   endif()

@@ -16,7 +16,7 @@ using check::expect_error;
 using check::TemporaryFolder;
 namespace fs = std::filesystem;
 
-std::string file_of(const std::string& header, std::size_t data, char version = 1) {
+std::string npy_of(const std::string& header, std::size_t data, char version = 1) {
   std::string out("\x93NUMPY", 6);
   out += {version, '\0', static_cast<char>(header.size()), static_cast<char>(header.size() >> 8)};
   if (version > 1) out += std::string(2, '\0');
@@ -25,10 +25,10 @@ std::string file_of(const std::string& header, std::size_t data, char version = 
 std::string header_of(const std::string& type, const std::string& shape, const std::string& order = "False") {
   return "{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': (" + shape + "), }";
 }
-NpyHeader parse(const std::string& file) { return parse_npy(std::as_bytes(std::span(file)), "x.npy"); }
-void expect_refused(Errc code, const std::string& file, const std::string& part) {
-  expect_error(code, part, [&] { parse(file); });
-  expect_error(code, "x.npy", [&] { parse(file); });
+NpyHeader npy_header(const std::string& file) { return parse_npy(std::as_bytes(std::span(file)), "x.npy"); }
+void expect_npy_refused(Errc code, const std::string& file, const std::string& part) {
+  expect_error(code, part, [&] { npy_header(file); });
+  expect_error(code, "x.npy", [&] { npy_header(file); });
 }
 
 TEST(Npy, EveryTypeComesBackBitForBit) {
@@ -59,39 +59,39 @@ TEST(Npy, ScalarsVectorsAndEmptyTensorsComeBack) {
 }
 
 TEST(Npy, HeadersAsNumpyWritesThemAreRead) {
-  EXPECT_EQ(parse(file_of(header_of("<f4", "3, 2"), 24)).shape, (Shape{3, 2}));
-  EXPECT_EQ(parse(file_of(header_of("<f4", "3,"), 12)).shape, (Shape{3}));
-  EXPECT_EQ(parse(file_of(header_of("<f4", ""), 4)).shape, (Shape{}));
-  EXPECT_EQ(parse(file_of(header_of("<f4", "3, 2") + "       \n", 24, 2)).shape, (Shape{3, 2}));
-  EXPECT_EQ(parse(file_of("{'shape': (1,), 'descr': '|u1', 'fortran_order': False}", 1, 3)).dtype,
+  EXPECT_EQ(npy_header(npy_of(header_of("<f4", "3, 2"), 24)).shape, (Shape{3, 2}));
+  EXPECT_EQ(npy_header(npy_of(header_of("<f4", "3,"), 12)).shape, (Shape{3}));
+  EXPECT_EQ(npy_header(npy_of(header_of("<f4", ""), 4)).shape, (Shape{}));
+  EXPECT_EQ(npy_header(npy_of(header_of("<f4", "3, 2") + "       \n", 24, 2)).shape, (Shape{3, 2}));
+  EXPECT_EQ(npy_header(npy_of("{'shape': (1,), 'descr': '|u1', 'fortran_order': False}", 1, 3)).dtype,
             DType::kU8);
 }
 
 TEST(Npy, FilesThatAreNotWhatTheySayAreRefused) {
   const std::string good = header_of("<f4", "3, 2");
-  expect_refused(Errc::kFormat, "", "not a .npy file");
-  expect_refused(Errc::kFormat, "PK\x03\x04 an archive", "not a .npy file");
-  expect_refused(Errc::kUnsupported, file_of(good, 24, 4), "version 4");
-  expect_refused(Errc::kFormat, file_of(good, 24).substr(0, 40), "header of");
-  expect_refused(Errc::kFormat, file_of(good, 24, 2).substr(0, 11), "cut short");
-  expect_refused(Errc::kFormat, file_of(good, 23), "23 bytes of data");
-  expect_refused(Errc::kFormat, file_of(good, 25), "25 bytes of data");
-  expect_refused(Errc::kUnsupported, file_of(header_of("<f4", "3, 2", "True"), 24), "fortran_order");
-  expect_refused(Errc::kFormat, file_of(header_of("<f4", "3, 2", "None"), 24), "fortran_order");
-  expect_refused(Errc::kUnsupported, file_of(header_of(">f4", "3, 2"), 24), ">f4");
-  expect_refused(Errc::kUnsupported, file_of(header_of("|O", "3, 2"), 24), "|O");
-  expect_refused(Errc::kFormat, file_of(header_of("<f4", "-3, 2"), 24), "'shape'");
-  expect_refused(Errc::kFormat, file_of(header_of("<f4", "x"), 24), "'shape'");
-  expect_refused(Errc::kFormat, file_of(header_of("<f4", "99999999999999999999"), 24), "'shape'");
-  expect_refused(Errc::kFormat, file_of(header_of("<f4", "4294967296, 4294967296"), 0), "2^62");
-  expect_refused(Errc::kFormat, file_of(header_of("<f4", "1,1,1,1,1,1,1,1,1"), 4), "dimensions");
-  expect_refused(Errc::kFormat,
-                 file_of("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': ()}", 4),
-                 "twice");
-  expect_refused(Errc::kFormat, file_of("{'descr': '<f4', 'fortran_order': False}", 4), "lacks");
-  expect_refused(Errc::kFormat, file_of("{'descr': '<f4", 4), "does not end");
-  expect_refused(Errc::kFormat, file_of("__import__('os')", 4), "dictionary");
-  expect_refused(Errc::kFormat, file_of(good + "}", 24), "lacks");
+  expect_npy_refused(Errc::kFormat, "", "not a .npy file");
+  expect_npy_refused(Errc::kFormat, "PK\x03\x04 an archive", "not a .npy file");
+  expect_npy_refused(Errc::kUnsupported, npy_of(good, 24, 4), "version 4");
+  expect_npy_refused(Errc::kFormat, npy_of(good, 24).substr(0, 40), "header of");
+  expect_npy_refused(Errc::kFormat, npy_of(good, 24, 2).substr(0, 11), "cut short");
+  expect_npy_refused(Errc::kFormat, npy_of(good, 23), "23 bytes of data");
+  expect_npy_refused(Errc::kFormat, npy_of(good, 25), "25 bytes of data");
+  expect_npy_refused(Errc::kUnsupported, npy_of(header_of("<f4", "3, 2", "True"), 24), "fortran_order");
+  expect_npy_refused(Errc::kFormat, npy_of(header_of("<f4", "3, 2", "None"), 24), "fortran_order");
+  expect_npy_refused(Errc::kUnsupported, npy_of(header_of(">f4", "3, 2"), 24), ">f4");
+  expect_npy_refused(Errc::kUnsupported, npy_of(header_of("|O", "3, 2"), 24), "|O");
+  expect_npy_refused(Errc::kFormat, npy_of(header_of("<f4", "-3, 2"), 24), "'shape'");
+  expect_npy_refused(Errc::kFormat, npy_of(header_of("<f4", "x"), 24), "'shape'");
+  expect_npy_refused(Errc::kFormat, npy_of(header_of("<f4", "99999999999999999999"), 24), "'shape'");
+  expect_npy_refused(Errc::kFormat, npy_of(header_of("<f4", "4294967296, 4294967296"), 0), "2^62");
+  expect_npy_refused(Errc::kFormat, npy_of(header_of("<f4", "1,1,1,1,1,1,1,1,1"), 4), "dimensions");
+  expect_npy_refused(Errc::kFormat,
+                     npy_of("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': ()}", 4),
+                     "twice");
+  expect_npy_refused(Errc::kFormat, npy_of("{'descr': '<f4', 'fortran_order': False}", 4), "lacks");
+  expect_npy_refused(Errc::kFormat, npy_of("{'descr': '<f4", 4), "does not end");
+  expect_npy_refused(Errc::kFormat, npy_of("__import__('os')", 4), "dictionary");
+  expect_npy_refused(Errc::kFormat, npy_of(good + "}", 24), "lacks");
 }
 
 // Rows

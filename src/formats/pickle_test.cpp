@@ -15,9 +15,9 @@ using check::pickled_global;
 using check::pickled_text;
 using Kind = PickleValue::Kind;
 
-Pickle parse(const std::string& bytes) { return parse_pickle(bytes, "input"); }
-void refused(Errc code, const std::string& part, const std::string& bytes) {
-  expect_error(code, part, [&] { parse(bytes); });
+Pickle parsed(const std::string& bytes) { return parse_pickle(bytes, "input"); }
+void pickle_refused(Errc code, const std::string& part, const std::string& bytes) {
+  expect_error(code, part, [&] { parsed(bytes); });
 }
 std::string repeated(const std::string& text, int count) {
   std::string out;
@@ -30,7 +30,7 @@ TEST(Pickle, PlainValuesAreRead) {
                             std::string("\x8a\0", 2) + "G\x3f\xe0" + std::string(6, '\0') +
                             "\x8c\x02hi\x88\x89NC\x01x]l.";
   const std::string good = bytes.substr(0, bytes.size() - 2) + "t.";
-  const Pickle p = parse(good);
+  const Pickle p = parsed(good);
   const PickleValue& root = p[p.root()];
   ASSERT_EQ(root.kind, Kind::kTuple);
   std::string all;
@@ -43,8 +43,8 @@ TEST(Pickle, PlainValuesAreRead) {
 
 TEST(Pickle, ACallIsARecordOfNameArgumentsItemsAndState) {
   const Pickle p =
-      parse(pickle_of(pickled_call(pickled_global("argparse", "Namespace"), {pickled_text("x")}) + "}" +
-                      pickled_text("k") + "K\x01sb" + pickled_text("a") + "K\x02s"));
+      parsed(pickle_of(pickled_call(pickled_global("argparse", "Namespace"), {pickled_text("x")}) + "}" +
+                       pickled_text("k") + "K\x01sb" + pickled_text("a") + "K\x02s"));
   const PickleValue& call = p[p.root()];
   ASSERT_EQ(call.kind, Kind::kCall);
   EXPECT_EQ(p[call.callee].text, "argparse.Namespace");
@@ -69,48 +69,52 @@ TEST(Pickle, NothingIsCalledAndWhatRunsCommandsIsReported) {
     for (const std::string& global :
          {pickled_global(module, name), pickled_text(module) + pickled_text(name) + "\x93"}) {
       SCOPED_TRACE(std::string(module) + "." + name);
-      refused(Errc::kData, "It was not run", pickle_of(pickled_call(global, {pickled_text("touch /tmp/x")})));
-      refused(Errc::kData, std::string(module) + "." + name, pickle_of(global));
+      pickle_refused(Errc::kData, "It was not run",
+                     pickle_of(pickled_call(global, {pickled_text("touch /tmp/x")})));
+      pickle_refused(Errc::kData, std::string(module) + "." + name, pickle_of(global));
     }
   // Unknown names are inert: a class with a __setstate__ of its own, a function, an attribute by getattr.
   EXPECT_EQ(
-      describe(parse(pickle_of(pickled_global("evil", "Class") + ")\x81" + pickled_text("state") + "b")), 0),
+      describe(parsed(pickle_of(pickled_global("evil", "Class") + ")\x81" + pickled_text("state") + "b")), 0),
       "evil.Class");
   const Pickle p =
-      parse(pickle_of(pickled_call(pickled_global("builtins", "getattr"), {"N", pickled_text("x")})));
+      parsed(pickle_of(pickled_call(pickled_global("builtins", "getattr"), {"N", pickled_text("x")})));
   EXPECT_EQ(describe(p, p.root()), "a builtins.getattr");
 }
 
 TEST(Pickle, EveryFaultNamesItsPlace) {
-  refused(Errc::kFormat, "no protocol", "(lp0\n.");
-  refused(Errc::kFormat, "found the protocol 6", "\x80\x06N.");
-  refused(Errc::kFormat, "found the protocol 1", "\x80\x01N.");
-  refused(Errc::kFormat, "opcode at byte 3: needs 1 bytes, found 0", "\x80\x02N");
-  refused(Errc::kFormat, "needs 1 bytes", "");
-  refused(Errc::kFormat, "needs 2000 bytes, found 1", "\x80\x02X\xd0\x07" + std::string(2, '\0') + ".");
-  refused(Errc::kFormat, "needs 18446744073709551615 bytes", "\x80\x04\x8d" + std::string(8, '\xff') + ".");
-  refused(Errc::kFormat, "needs 4294967295 bytes", "\x80\x04\x8b" + std::string(4, '\xff') + ".");
-  refused(Errc::kFormat, "a frame of", "\x80\x04\x95" + std::string(8, '\x7f') + "N.");
-  refused(Errc::kFormat, "opcode at byte 2: takes a value", "\x80\x02.");
-  refused(Errc::kFormat, "opcode at byte 2: takes a value", pickle_of("0"));
-  refused(Errc::kFormat, "opcode at byte 4: takes a value", pickle_of("N(0"));  // not from below the mark
-  refused(Errc::kFormat, "a mark where there is none", pickle_of("t"));
-  refused(Errc::kFormat, "left on the stack", pickle_of("NN"));
-  refused(Errc::kFormat, "left on the stack", pickle_of("(N"));
-  refused(Errc::kFormat, "1 bytes behind the end", pickle_of("N") + "x");
-  refused(Errc::kFormat, "memo's place 5, which holds nothing", pickle_of("h\x05"));
-  refused(Errc::kFormat, "the memo's place 4294967295", pickle_of("Nr\xff\xff\xff\xff"));
-  refused(Errc::kFormat, "adds keys and values to a list", pickle_of("]NNs"));
-  refused(Errc::kFormat, "adds items to a dict", pickle_of("}Na"));
-  refused(Errc::kFormat, "a key without a value", pickle_of("}(Nu"));
-  refused(Errc::kFormat, "gives a state to a dict", pickle_of("}Nb"));
-  refused(Errc::kFormat, "something else than texts", pickle_of("NN\x93"));
-  refused(Errc::kFormat, "no end of a global's name", pickle_of("cabc"));
-  refused(Errc::kFormat, "a global of 301 bytes",
-          pickle_of(pickled_text(std::string(300, 'a')) + pickled_text("b") + "\x93"));
+  pickle_refused(Errc::kFormat, "no protocol", "(lp0\n.");
+  pickle_refused(Errc::kFormat, "found the protocol 6", "\x80\x06N.");
+  pickle_refused(Errc::kFormat, "found the protocol 1", "\x80\x01N.");
+  pickle_refused(Errc::kFormat, "opcode at byte 3: needs 1 bytes, found 0", "\x80\x02N");
+  pickle_refused(Errc::kFormat, "needs 1 bytes", "");
+  pickle_refused(Errc::kFormat, "needs 2000 bytes, found 1",
+                 "\x80\x02X\xd0\x07" + std::string(2, '\0') + ".");
+  pickle_refused(Errc::kFormat, "needs 18446744073709551615 bytes",
+                 "\x80\x04\x8d" + std::string(8, '\xff') + ".");
+  pickle_refused(Errc::kFormat, "needs 4294967295 bytes", "\x80\x04\x8b" + std::string(4, '\xff') + ".");
+  pickle_refused(Errc::kFormat, "a frame of", "\x80\x04\x95" + std::string(8, '\x7f') + "N.");
+  pickle_refused(Errc::kFormat, "opcode at byte 2: takes a value", "\x80\x02.");
+  pickle_refused(Errc::kFormat, "opcode at byte 2: takes a value", pickle_of("0"));
+  pickle_refused(Errc::kFormat, "opcode at byte 4: takes a value",
+                 pickle_of("N(0"));  // not from below the mark
+  pickle_refused(Errc::kFormat, "a mark where there is none", pickle_of("t"));
+  pickle_refused(Errc::kFormat, "left on the stack", pickle_of("NN"));
+  pickle_refused(Errc::kFormat, "left on the stack", pickle_of("(N"));
+  pickle_refused(Errc::kFormat, "1 bytes behind the end", pickle_of("N") + "x");
+  pickle_refused(Errc::kFormat, "memo's place 5, which holds nothing", pickle_of("h\x05"));
+  pickle_refused(Errc::kFormat, "the memo's place 4294967295", pickle_of("Nr\xff\xff\xff\xff"));
+  pickle_refused(Errc::kFormat, "adds keys and values to a list", pickle_of("]NNs"));
+  pickle_refused(Errc::kFormat, "adds items to a dict", pickle_of("}Na"));
+  pickle_refused(Errc::kFormat, "a key without a value", pickle_of("}(Nu"));
+  pickle_refused(Errc::kFormat, "gives a state to a dict", pickle_of("}Nb"));
+  pickle_refused(Errc::kFormat, "something else than texts", pickle_of("NN\x93"));
+  pickle_refused(Errc::kFormat, "no end of a global's name", pickle_of("cabc"));
+  pickle_refused(Errc::kFormat, "a global of 301 bytes",
+                 pickle_of(pickled_text(std::string(300, 'a')) + pickled_text("b") + "\x93"));
   for (const char* opcode :
        {"I1\n", "L1L\n", "S'a'\n", "P1\n", "ia\nb\n", "o", "\x82\x01", "2", "d", "l", "p0\n"})
-    refused(Errc::kFormat, "which torch.save does not write", pickle_of(opcode));
+    pickle_refused(Errc::kFormat, "which torch.save does not write", pickle_of(opcode));
 }
 
 TEST(Pickle, BombsEndAtTheirLimits) {
@@ -121,19 +125,19 @@ TEST(Pickle, BombsEndAtTheirLimits) {
     doubling += "]q" + std::string(1, static_cast<char>(i)) + "(" + "h" + before + "h" + before + "e";
   }
   doubling += "(" + repeated("0", 0) + "t";
-  EXPECT_LT(parse(pickle_of("(" + doubling + "t")).size(), 1000u);
+  EXPECT_LT(parsed(pickle_of("(" + doubling + "t")).size(), 1000u);
   // A list that holds itself, and nesting as deep as the file is long.
-  EXPECT_EQ(parse(pickle_of("]q" + std::string(1, '\0') + "h" + std::string(1, '\0') + "a")).size(), 1u);
-  EXPECT_EQ(parse(pickle_of(repeated("(", 100'000) + repeated("t", 100'000))).size(), 100'000u);
-  refused(Errc::kFormat, "more than 2000000 values", pickle_of(repeated(")", 2'000'001)));
-  refused(Errc::kFormat, "a stack of", pickle_of(repeated("N", 16'000'001)));
-  refused(Errc::kFormat, "open marks", pickle_of(repeated("(", 16'000'001)));
+  EXPECT_EQ(parsed(pickle_of("]q" + std::string(1, '\0') + "h" + std::string(1, '\0') + "a")).size(), 1u);
+  EXPECT_EQ(parsed(pickle_of(repeated("(", 100'000) + repeated("t", 100'000))).size(), 100'000u);
+  pickle_refused(Errc::kFormat, "more than 2000000 values", pickle_of(repeated(")", 2'000'001)));
+  pickle_refused(Errc::kFormat, "a stack of", pickle_of(repeated("N", 16'000'001)));
+  pickle_refused(Errc::kFormat, "open marks", pickle_of(repeated("(", 16'000'001)));
   std::string places = "(" + repeated("N", 4'000'000) + "tq" + std::string(1, '\0');
   places += repeated("]h" + std::string(1, '\0') + "a", 3);
-  EXPECT_NO_THROW(parse(pickle_of("(" + places + "t")));
-  refused(Errc::kFormat, "places in its values",
-          pickle_of("(" + repeated("(" + repeated("N", 5'000'000) + "t", 4)));
-  refused(Errc::kLimit, "expected at most 100000000", std::string(100'000'001, 'N'));
+  EXPECT_NO_THROW(parsed(pickle_of("(" + places + "t")));
+  pickle_refused(Errc::kFormat, "places in its values",
+                 pickle_of("(" + repeated("(" + repeated("N", 5'000'000) + "t", 4)));
+  pickle_refused(Errc::kLimit, "expected at most 100000000", std::string(100'000'001, 'N'));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ using check::expect_error;
 using check::TemporaryFolder;
 
 // A file with this header, as it is, and so many bytes of data.
-std::string file_of(const std::string& header, std::size_t data) {
+std::string safetensors_of(const std::string& header, std::size_t data) {
   std::string out(8, '\0');
   for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<char>(header.size() >> (8 * i));
   return out + header + std::string(data, 'x');
@@ -26,12 +26,12 @@ std::string entry(const std::string& type, const std::string& shape, const std::
                   const std::string& end) {
   return R"({"dtype":")" + type + R"(","shape":)" + shape + R"(,"data_offsets":[)" + begin + "," + end + "]}";
 }
-SafetensorsHeader parse(const std::string& file) {
+SafetensorsHeader safetensors_header(const std::string& file) {
   return parse_safetensors(std::as_bytes(std::span(file)), "x.safetensors");
 }
-void expect_refused(const std::string& file, const std::string& part) {
-  expect_error(Errc::kFormat, part, [&] { parse(file); });
-  expect_error(Errc::kFormat, "x.safetensors", [&] { parse(file); });
+void expect_safetensors_refused(const std::string& file, const std::string& part) {
+  expect_error(Errc::kFormat, part, [&] { safetensors_header(file); });
+  expect_error(Errc::kFormat, "x.safetensors", [&] { safetensors_header(file); });
 }
 
 TEST(Safetensors, EveryNumberFormatComesBackBitForBit) {
@@ -99,8 +99,8 @@ TEST(Safetensors, DataWhoseAddressDoesNotFitTheTypeIsCopied) {
   const float numbers[] = {1, -2, 3.5f, 4};
   data.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
   std::string bytes =
-      file_of(R"({"b":)" + entry("U8", "[1]", "0", "1") + R"(,"f":)" + entry("F32", "[4]", "1", "17") + "}",
-              0) +
+      safetensors_of(
+          R"({"b":)" + entry("U8", "[1]", "0", "1") + R"(,"f":)" + entry("F32", "[4]", "1", "17") + "}", 0) +
       data;
   check::write_file(folder / "odd.safetensors", bytes);
   const Safetensors file = Safetensors::open(folder / "odd.safetensors");
@@ -121,10 +121,10 @@ TEST(Safetensors, TheHeaderIsPaddedSoThatDataBeginsAtAMultipleOfEight) {
 TEST(Safetensors, ANameThatStandsTwiceIsNotWritten) {
   const TemporaryFolder folder;
   const Tensor t = Tensor::full({1}, 1);
-  using List = std::vector<std::pair<std::string, Tensor>>;
-  expect_error(Errc::kUsage, "'t'", [&] { write_safetensors(folder / "f", List{{"t", t}, {"t", t}}); });
+  using Entries = std::vector<std::pair<std::string, Tensor>>;
+  expect_error(Errc::kUsage, "'t'", [&] { write_safetensors(folder / "f", Entries{{"t", t}, {"t", t}}); });
   expect_error(Errc::kUsage, "__metadata__", [&] {
-    write_safetensors(folder / "f", List{{"__metadata__", t}});
+    write_safetensors(folder / "f", Entries{{"__metadata__", t}});
   });
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
@@ -133,80 +133,91 @@ TEST(Safetensors, ANameThatStandsTwiceIsNotWritten) {
 // same, or stricter.
 TEST(Safetensors, TensorsWithoutElementsMayShareAnOffsetOnlyBetweenOthers) {
   const std::string f1 = entry("F32", "[1]", "0", "4");
-  EXPECT_EQ(parse(file_of(R"({"a":)" + entry("F32", "[0]", "0", "0") + R"(,"b":)" +
-                              entry("F32", "[0,3]", "0", "0") + R"(,"c":)" + f1 + "}",
-                          4))
+  EXPECT_EQ(safetensors_header(safetensors_of(R"({"a":)" + entry("F32", "[0]", "0", "0") + R"(,"b":)" +
+                                                  entry("F32", "[0,3]", "0", "0") + R"(,"c":)" + f1 + "}",
+                                              4))
                 .entries.size(),
             3u);  // accepts
-  EXPECT_EQ(parse(file_of(R"({"c":)" + f1 + R"(,"a":)" + entry("F32", "[0]", "4", "4") + R"(,"b":)" +
-                              entry("F32", "[0]", "4", "4") + "}",
-                          4))
+  EXPECT_EQ(safetensors_header(safetensors_of(R"({"c":)" + f1 + R"(,"a":)" + entry("F32", "[0]", "4", "4") +
+                                                  R"(,"b":)" + entry("F32", "[0]", "4", "4") + "}",
+                                              4))
                 .entries.size(),
             3u);  // accepts
-  expect_refused(
-      file_of(R"({"a":)" + entry("F32", "[2]", "0", "8") + R"(,"b":)" + entry("F32", "[0]", "4", "4") + "}",
-              8),
+  expect_safetensors_refused(
+      safetensors_of(
+          R"({"a":)" + entry("F32", "[2]", "0", "8") + R"(,"b":)" + entry("F32", "[0]", "4", "4") + "}", 8),
       "'b' begins at byte 4");  // refuses
 }
 
 TEST(Safetensors, FilesThatAreNotWhatTheySayAreRefused) {
   const std::string one = R"({"t":)" + entry("F32", "[1]", "0", "4") + "}";
-  EXPECT_EQ(parse(file_of(one, 4)).entries.size(), 1u);
-  EXPECT_EQ(parse(file_of(one + "   ", 4)).entries.size(), 1u);
-  EXPECT_TRUE(parse(file_of("{}", 0)).entries.empty());
-  expect_refused("", "0 bytes");
-  expect_refused("1234567", "7 bytes");
-  expect_refused(file_of(one, 4).substr(0, 20), "cut short");
-  expect_refused(file_of(one, 3), "cut short");
-  expect_refused(file_of(one, 5), "1 bytes behind");
-  expect_refused(std::string(8, '\xFF') + "{}", "at most 100000000");
-  expect_refused(std::string("\x00\x00\x00\x06\x00\x00\x00\x00", 8) + "{}", "at most 100000000");
-  expect_refused(file_of("", 0), "not a safetensors file");
-  expect_refused(file_of("[]", 0), "not a safetensors file");
-  expect_refused(file_of("{\"t\":", 0), "not JSON");
-  expect_refused(file_of("{\"\xFF\":1}", 0), "UTF-8");
-  expect_refused(file_of(R"({"t":1})", 0), "'t'");
-  expect_refused(file_of(R"({"t":{"shape":[1],"data_offsets":[0,4]}})", 4), "'dtype' is missing");
-  expect_refused(file_of(R"({"t":)" + entry("F33", "[1]", "0", "4") + "}", 4), "F33");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[2]", "0", "4") + "}", 4), "expected 8 bytes");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[-1]", "0", "4") + "}", 4), "'shape'");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1.0]", "0", "4") + "}", 4), "'shape'");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[\"1\"]", "0", "4") + "}", 4), "'shape'");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "1", "0", "4") + "}", 4), "'shape'");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1,1,1,1,1,1,1,1,1]", "0", "4") + "}", 4),
-                 "9 dimensions");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "-4", "0") + "}", 4), "'data_offsets'");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "4", "0") + "}", 4), "data_offsets [4, 0]");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "0", "4,8") + "}", 4), "two numbers");
-  expect_refused(file_of(R"({"t":)" + entry("F32", "[1]", "4", "8") + "}", 8), "begins at byte 4");
-  expect_refused(
-      file_of(R"({"t":)" + entry("F32", "[1]", "18446744073709551612", "18446744073709551616") + "}", 8),
+  EXPECT_EQ(safetensors_header(safetensors_of(one, 4)).entries.size(), 1u);
+  EXPECT_EQ(safetensors_header(safetensors_of(one + "   ", 4)).entries.size(), 1u);
+  EXPECT_TRUE(safetensors_header(safetensors_of("{}", 0)).entries.empty());
+  expect_safetensors_refused("", "0 bytes");
+  expect_safetensors_refused("1234567", "7 bytes");
+  expect_safetensors_refused(safetensors_of(one, 4).substr(0, 20), "cut short");
+  expect_safetensors_refused(safetensors_of(one, 3), "cut short");
+  expect_safetensors_refused(safetensors_of(one, 5), "1 bytes behind");
+  expect_safetensors_refused(std::string(8, '\xFF') + "{}", "at most 100000000");
+  expect_safetensors_refused(std::string("\x00\x00\x00\x06\x00\x00\x00\x00", 8) + "{}", "at most 100000000");
+  expect_safetensors_refused(safetensors_of("", 0), "not a safetensors file");
+  expect_safetensors_refused(safetensors_of("[]", 0), "not a safetensors file");
+  expect_safetensors_refused(safetensors_of("{\"t\":", 0), "not JSON");
+  expect_safetensors_refused(safetensors_of("{\"\xFF\":1}", 0), "UTF-8");
+  expect_safetensors_refused(safetensors_of(R"({"t":1})", 0), "'t'");
+  expect_safetensors_refused(safetensors_of(R"({"t":{"shape":[1],"data_offsets":[0,4]}})", 4),
+                             "'dtype' is missing");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F33", "[1]", "0", "4") + "}", 4), "F33");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "[2]", "0", "4") + "}", 4),
+                             "expected 8 bytes");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "[-1]", "0", "4") + "}", 4), "'shape'");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "[1.0]", "0", "4") + "}", 4),
+                             "'shape'");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "[\"1\"]", "0", "4") + "}", 4),
+                             "'shape'");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "1", "0", "4") + "}", 4), "'shape'");
+  expect_safetensors_refused(
+      safetensors_of(R"({"t":)" + entry("F32", "[1,1,1,1,1,1,1,1,1]", "0", "4") + "}", 4), "9 dimensions");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "[1]", "-4", "0") + "}", 4),
+                             "'data_offsets'");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "[1]", "4", "0") + "}", 4),
+                             "data_offsets [4, 0]");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "[1]", "0", "4,8") + "}", 4),
+                             "two numbers");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", "[1]", "4", "8") + "}", 8),
+                             "begins at byte 4");
+  expect_safetensors_refused(
+      safetensors_of(R"({"t":)" + entry("F32", "[1]", "18446744073709551612", "18446744073709551616") + "}",
+                     8),
       "data_offsets");
-  expect_refused(file_of(R"({"t":)" + entry("F4", "[3]", "0", "2") + "}", 2), "whole bytes");
-  expect_refused(file_of(R"({"__metadata__":{"a":1}})", 0), "__metadata__: 'a'");
-  expect_refused(file_of(R"({"__metadata__":[]})", 0), "__metadata__");
-  expect_refused(
-      file_of(R"({"t":)" + entry("F32", "[1]", "0", "4") + R"(,"t":)" + entry("F32", "[1]", "0", "4") + "}",
-              4),
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F4", "[3]", "0", "2") + "}", 2),
+                             "whole bytes");
+  expect_safetensors_refused(safetensors_of(R"({"__metadata__":{"a":1}})", 0), "__metadata__: 'a'");
+  expect_safetensors_refused(safetensors_of(R"({"__metadata__":[]})", 0), "__metadata__");
+  expect_safetensors_refused(
+      safetensors_of(
+          R"({"t":)" + entry("F32", "[1]", "0", "4") + R"(,"t":)" + entry("F32", "[1]", "0", "4") + "}", 4),
       "twice");
-  expect_refused(
-      file_of(R"({"a":)" + entry("F32", "[2]", "0", "8") + R"(,"b":)" + entry("F32", "[2]", "4", "12") + "}",
-              12),
+  expect_safetensors_refused(
+      safetensors_of(
+          R"({"a":)" + entry("F32", "[2]", "0", "8") + R"(,"b":)" + entry("F32", "[2]", "4", "12") + "}", 12),
       "'b' begins at byte 4");
-  expect_refused(file_of(R"({")" + std::string(5000, 'n') + R"(":)" + entry("F32", "[1]", "0", "4") + "}", 4),
-                 "name of 5000 bytes");
+  expect_safetensors_refused(
+      safetensors_of(R"({")" + std::string(5000, 'n') + R"(":)" + entry("F32", "[1]", "0", "4") + "}", 4),
+      "name of 5000 bytes");
 }
 
 TEST(Safetensors, DimensionsWhoseProductWrapsAreRefused) {
   for (const char* shape :
        {"[4294967296,4294967296]", "[4611686018427387904,4]", "[9223372036854775807]",
         "[18446744073709551615,2]", "[2147483648,2147483648,4]", "[1099511627776,16777216,0]"})
-    expect_refused(file_of(R"({"t":)" + entry("F32", shape, "0", "0") + "}", 0), "'t'");
+    expect_safetensors_refused(safetensors_of(R"({"t":)" + entry("F32", shape, "0", "0") + "}", 0), "'t'");
 }
 
 TEST(Safetensors, ANestedHeaderEndsBeforeItCostsAnything) {
-  expect_refused(file_of(R"({"t":)" + std::string(1'000'000, '['), 0), "nested");
-  expect_refused(file_of(R"({"t":{"a":{"b":{"c":{"d":1}}}}})", 0), "nested");
+  expect_safetensors_refused(safetensors_of(R"({"t":)" + std::string(1'000'000, '['), 0), "nested");
+  expect_safetensors_refused(safetensors_of(R"({"t":{"a":{"b":{"c":{"d":1}}}}})", 0), "nested");
 }
 
 }  // namespace

@@ -10,7 +10,6 @@ namespace lyceum {
 namespace {
 
 using check::expect_error;
-using Kind = SentenceModule::Kind;
 using Modes = std::vector<std::string>;
 
 class Folder {
@@ -65,16 +64,16 @@ TEST(SentencePipeline, AModelOfOldVersionsIsRead) {
       R"({"prompts":{"query":"query: ","none":null},"default_prompt_name":"query","similarity_fn_name":"dot"})");
   const SentencePipeline p = f.read();
   ASSERT_EQ(p.modules.size(), 3u);
-  EXPECT_EQ(p.modules[0].kind, Kind::kPooling);
+  EXPECT_EQ(p.modules[0].kind, SentenceModule::Kind::kPooling);
   EXPECT_EQ(p.modules[0].modes, (Modes{"cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken"}));
   EXPECT_FALSE(p.modules[0].include_prompt);
-  EXPECT_EQ(p.modules[1].kind, Kind::kDense);
+  EXPECT_EQ(p.modules[1].kind, SentenceModule::Kind::kDense);
   EXPECT_EQ(p.modules[1].path, "2_X");
   EXPECT_EQ(p.modules[1].in_features, 40);
   EXPECT_EQ(p.modules[1].out_features, 6);
   EXPECT_FALSE(p.modules[1].bias);
   EXPECT_EQ(p.modules[1].activation, "Identity");
-  EXPECT_EQ(p.modules[2].kind, Kind::kNormalize);
+  EXPECT_EQ(p.modules[2].kind, SentenceModule::Kind::kNormalize);
   EXPECT_EQ(p.max_seq_length, 256);
   EXPECT_TRUE(p.do_lower_case);
   EXPECT_EQ(p.prompts, (std::map<std::string, std::string>{{"query", "query: "}}));
@@ -194,7 +193,7 @@ void expect_same(const SentencePipeline& got, const SentencePipeline& want) {
     EXPECT_EQ(a.in_features, b.in_features) << i;
     EXPECT_EQ(a.out_features, b.out_features) << i;
     EXPECT_EQ(a.bias, b.bias) << i;
-    if (a.kind == Kind::kDense) {
+    if (a.kind == SentenceModule::Kind::kDense) {
       EXPECT_EQ(a.activation, b.activation) << i;
     }
   }
@@ -219,14 +218,15 @@ TEST(SentencePipeline, WhatIsWrittenIsReadAsTheSame) {
   for (const Modes& modes :
        {Modes{"mean"}, Modes{"cls", "max", "mean_sqrt_len"}, Modes{"mean_sqrt_len", "cls"}})
     for (const char* activation : {"Identity", "Tanh"}) {
-      pipeline.modules = {{.kind = Kind::kPooling, .path = "a", .modes = modes, .include_prompt = false},
-                          {.kind = Kind::kDense,
-                           .path = "b",
-                           .in_features = 8,
-                           .out_features = 5,
-                           .bias = false,
-                           .activation = activation},
-                          {.kind = Kind::kNormalize, .path = "c"}};
+      pipeline.modules = {
+          {.kind = SentenceModule::Kind::kPooling, .path = "a", .modes = modes, .include_prompt = false},
+          {.kind = SentenceModule::Kind::kDense,
+           .path = "b",
+           .in_features = 8,
+           .out_features = 5,
+           .bias = false,
+           .activation = activation},
+          {.kind = SentenceModule::Kind::kNormalize, .path = "c"}};
       const Folder written;
       EXPECT_EQ(write_sentence_pipeline(written.folder.path(), pipeline, 8),
                 (Modes{"1_Pooling", "2_Dense", "3_Normalize"}));
@@ -236,7 +236,7 @@ TEST(SentencePipeline, WhatIsWrittenIsReadAsTheSame) {
 
 TEST(SentencePipeline, WhatWasNotGivenIsNotWritten) {
   SentencePipeline pipeline;
-  pipeline.modules = {{.kind = Kind::kPooling, .modes = {"lasttoken"}}};
+  pipeline.modules = {{.kind = SentenceModule::Kind::kPooling, .modes = {"lasttoken"}}};
   const Folder written;
   write_sentence_pipeline(written.folder.path(), pipeline, 8);
   expect_same(written.read(), pipeline);

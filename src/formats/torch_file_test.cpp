@@ -30,11 +30,11 @@ const TorchEntry& entry_of(const TorchFile& file, const std::string& name) {
   return *it;
 }
 
-std::vector<TorchEntry> parse(const std::string& bytes) {
+std::vector<TorchEntry> torch_entries(const std::string& bytes) {
   return parse_torch_file(std::as_bytes(std::span(bytes)), "input");
 }
-void refused(Errc code, const std::string& part, const std::string& bytes) {
-  expect_error(code, part, [&] { parse(bytes); });
+void torch_file_refused(Errc code, const std::string& part, const std::string& bytes) {
+  expect_error(code, part, [&] { torch_entries(bytes); });
 }
 std::string one_tensor(const PickledTensor& tensor, const std::string& storage = kEight) {
   return check::torch_archive(check::pickle_of(check::pickled_dict({{"w", check::pickled_tensor(tensor)}})),
@@ -100,21 +100,23 @@ TEST(TorchFile, OtherLayoutsAreRefusedWithAdvice) {
   expect_error(Errc::kUnsupported, "torch.ComplexDoubleStorage", open("complex128.pt"));
   expect_error(Errc::kData, "no tensors in the dict of 1 at the root (its keys begin with: 'step')",
                open("no_tensors.pt"));
-  refused(Errc::kUnsupported, "tar archive", std::string(257, 'x') + "ustar" + std::string(300, '\0'));
-  refused(Errc::kFormat, "Git LFS", "version https://git-lfs.github.com/spec/v1\n");
-  refused(Errc::kFormat, "found 0 bytes that are no zip archive", "");
-  refused(Errc::kFormat, "without 'FOLDER/data.pkl'", check::zip_of({{"a/b", "c"}}));
+  torch_file_refused(Errc::kUnsupported, "tar archive",
+                     std::string(257, 'x') + "ustar" + std::string(300, '\0'));
+  torch_file_refused(Errc::kFormat, "Git LFS", "version https://git-lfs.github.com/spec/v1\n");
+  torch_file_refused(Errc::kFormat, "found 0 bytes that are no zip archive", "");
+  torch_file_refused(Errc::kFormat, "without 'FOLDER/data.pkl'", check::zip_of({{"a/b", "c"}}));
   const std::string pickle = check::pickle_of("}");
-  refused(Errc::kFormat, "expected one of them",
-          check::zip_of({{"a/data.pkl", pickle}, {"b/data.pkl", pickle}}));
-  refused(Errc::kUnsupported, "big-endian", check::zip_of({{"a/data.pkl", pickle}, {"a/byteorder", "big"}}));
-  refused(Errc::kFormat, "neither 'little' nor 'big'",
-          check::zip_of({{"a/data.pkl", pickle}, {"a/byteorder", "middle"}}));
+  torch_file_refused(Errc::kFormat, "expected one of them",
+                     check::zip_of({{"a/data.pkl", pickle}, {"b/data.pkl", pickle}}));
+  torch_file_refused(Errc::kUnsupported, "big-endian",
+                     check::zip_of({{"a/data.pkl", pickle}, {"a/byteorder", "big"}}));
+  torch_file_refused(Errc::kFormat, "neither 'little' nor 'big'",
+                     check::zip_of({{"a/data.pkl", pickle}, {"a/byteorder", "middle"}}));
 }
 
 TEST(TorchFile, AGoodFileMadeByHandIsRead) {  // what the cases below spoil
   const auto entries =
-      parse(one_tensor({.storage_elements = 8, .offset = 1, .sizes = {2, 3}, .strides = {3, 1}}));
+      torch_entries(one_tensor({.storage_elements = 8, .offset = 1, .sizes = {2, 3}, .strides = {3, 1}}));
   ASSERT_EQ(entries.size(), 1u);
   EXPECT_EQ(entries[0].info.shape, (Shape{2, 3}));
   EXPECT_TRUE(entries[0].is_contiguous);
@@ -124,7 +126,7 @@ TEST(TorchFile, ATensorThatLeavesItsStorageIsRefused) {
   constexpr std::int64_t kHuge = std::int64_t{1} << 62;
   const auto beyond = [](PickledTensor t) {
     t.storage_elements = 8;
-    refused(Errc::kFormat, "reach beyond the 8 elements", one_tensor(t));
+    torch_file_refused(Errc::kFormat, "reach beyond the 8 elements", one_tensor(t));
   };
   beyond({.offset = 3, .sizes = {2, 3}, .strides = {3, 1}});
   beyond({.offset = 9, .sizes = {0}, .strides = {1}});
@@ -138,7 +140,7 @@ TEST(TorchFile, ATensorThatLeavesItsStorageIsRefused) {
   beyond({.sizes = {3, 3}, .strides = {kHuge, kHuge}});
   const auto wrong = [](const char* part, PickledTensor t) {
     t.storage_elements = 8;
-    refused(Errc::kFormat, part, one_tensor(t));
+    torch_file_refused(Errc::kFormat, part, one_tensor(t));
   };
   wrong("its size: found the number -1", {.sizes = {-1}, .strides = {1}});
   wrong("its strides: found the number -1", {.sizes = {2}, .strides = {-1}});
@@ -148,15 +150,18 @@ TEST(TorchFile, ATensorThatLeavesItsStorageIsRefused) {
   wrong("9 dimensions",
         {.sizes = std::vector<std::int64_t>(9, 1), .strides = std::vector<std::int64_t>(9, 1)});
   wrong("repeats the 8 elements", {.sizes = {1 << 20, 1 << 20}, .strides = {0, 0}});
-  EXPECT_EQ(parse(one_tensor({.storage_elements = 8, .offset = 8, .sizes = {0}, .strides = {1}})).size(), 1u);
-  EXPECT_EQ(parse(one_tensor({.storage_elements = 8, .sizes = {1000, 8}, .strides = {0, 1}})).size(), 1u);
+  EXPECT_EQ(
+      torch_entries(one_tensor({.storage_elements = 8, .offset = 8, .sizes = {0}, .strides = {1}})).size(),
+      1u);
+  EXPECT_EQ(torch_entries(one_tensor({.storage_elements = 8, .sizes = {1000, 8}, .strides = {0, 1}})).size(),
+            1u);
 }
 
 TEST(TorchFile, AStorageIsPlainNamedAndAsLongAsThePickleSays) {
   const auto wrong = [](Errc code, const char* part, PickledTensor t) {
     t.sizes = {2};
     t.strides = {1};
-    refused(code, part, one_tensor(t));
+    torch_file_refused(code, part, one_tensor(t));
   };
   wrong(Errc::kFormat, "has no storage '1'", {.key = "1", .storage_elements = 8});
   wrong(Errc::kFormat, "has no storage '../version'", {.key = "../version", .storage_elements = 8});
@@ -173,11 +178,11 @@ TEST(TorchFile, AStorageIsPlainNamedAndAsLongAsThePickleSays) {
               check::pickled_call(check::pickled_global("torch._utils", "_rebuild_tensor_v2"), arguments)}})),
         {});
   };
-  refused(Errc::kFormat, "expected a tuple of 4", call({}));
-  refused(Errc::kFormat, "expected a storage", call({text, text, text, text}));
-  refused(Errc::kFormat, "expected a tuple of 5", call({text + "Q", text, text, text}));
-  refused(Errc::kFormat, "its storage is not",
-          call({check::pickled_tuple({text, text, text, text, text}) + "Q", text, text, text}));
+  torch_file_refused(Errc::kFormat, "expected a tuple of 4", call({}));
+  torch_file_refused(Errc::kFormat, "expected a storage", call({text, text, text, text}));
+  torch_file_refused(Errc::kFormat, "expected a tuple of 5", call({text + "Q", text, text, text}));
+  torch_file_refused(Errc::kFormat, "its storage is not",
+                     call({check::pickled_tuple({text, text, text, text, text}) + "Q", text, text, text}));
 }
 
 TEST(TorchFile, ACallInAStateDictIsNoTensorAndNotMade) {
@@ -186,28 +191,31 @@ TEST(TorchFile, ACallInAStateDictIsNoTensorAndNotMade) {
     return check::torch_archive(check::pickle_of(check::pickled_dict({{"a", tensor}, {"b", value}})),
                                 {kEight});
   };
-  refused(Errc::kUnsupported, "'b' is a numpy.core.multiarray.scalar, expected a dense tensor",
-          with(check::pickled_call(check::pickled_global("numpy.core.multiarray", "scalar"), {"N"})));
+  torch_file_refused(
+      Errc::kUnsupported, "'b' is a numpy.core.multiarray.scalar, expected a dense tensor",
+      with(check::pickled_call(check::pickled_global("numpy.core.multiarray", "scalar"), {"N"})));
   std::string nested = tensor;
   for (int i = 0; i < 1000; ++i)
     nested = check::pickled_call(check::pickled_global("torch._utils", "_rebuild_parameter"),
                                  {nested, "\x88", "N"});
-  refused(Errc::kUnsupported, "expected a dense tensor", with(nested));
-  EXPECT_EQ(parse(with("N")).size(), 1u);
-  EXPECT_EQ(parse(with(check::pickled_integer(3))).size(), 1u);
-  refused(
+  torch_file_refused(Errc::kUnsupported, "expected a dense tensor", with(nested));
+  EXPECT_EQ(torch_entries(with("N")).size(), 1u);
+  EXPECT_EQ(torch_entries(with(check::pickled_integer(3))).size(), 1u);
+  torch_file_refused(
       Errc::kFormat, "stands twice",
       check::torch_archive(check::pickle_of(check::pickled_dict({{"a", tensor}, {"a", tensor}})), {kEight}));
-  refused(Errc::kFormat, "expected UTF-8",
-          check::torch_archive(check::pickle_of(check::pickled_dict({{"\xff", tensor}})), {kEight}));
-  refused(Errc::kData, "posix.system",
-          with(check::pickled_call(check::pickled_global("posix", "system"), {check::pickled_text("id")})));
+  torch_file_refused(
+      Errc::kFormat, "expected UTF-8",
+      check::torch_archive(check::pickle_of(check::pickled_dict({{"\xff", tensor}})), {kEight}));
+  torch_file_refused(
+      Errc::kData, "posix.system",
+      with(check::pickled_call(check::pickled_global("posix", "system"), {check::pickled_text("id")})));
 }
 
 TEST(TorchFile, AnyPrefixOfAFileIsRefused) {
   const std::string whole = read_text(kGolden / "module_protocol_2.pt");
   for (std::size_t size = 0; size < whole.size(); ++size)
-    EXPECT_THROW(parse(whole.substr(0, size)), Error) << size;
+    EXPECT_THROW(torch_entries(whole.substr(0, size)), Error) << size;
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace lyceum {
 namespace {
 
 // golden/make_byte_golden.py
-Json golden() { return read_json(LYCEUM_SOURCE_DIR "/src/text/golden/byte_tokenizer.json"); }
+Json byte_golden() { return read_json(LYCEUM_SOURCE_DIR "/src/text/golden/byte_tokenizer.json"); }
 
 std::vector<std::int32_t> bytes_as_ids(const std::string& text) {
   std::vector<std::int32_t> ids;
@@ -29,11 +29,11 @@ std::string random_bytes(Random& random) {
 }
 
 TEST(ByteTokenizer, ItsFileIsWhatTheReferenceSaves) {
-  EXPECT_EQ(Json::parse(byte_tokenizer_json()), golden()["tokenizer"]);
+  EXPECT_EQ(Json::parse(byte_tokenizer_json()), byte_golden()["tokenizer"]);
 }
 
 TEST(ByteTokenizer, TextsHaveTheReferencesIdsAndPlaces) {
-  const Json all = golden();
+  const Json all = byte_golden();
   for (const Json& c : all["cases"]) {
     const Encoding e = byte_tokenizer()->encode(c["text"].get<std::string>(), {.with_offsets = true});
     EXPECT_EQ(e.ids, c["ids"].get<std::vector<std::int32_t>>()) << c["text"];

@@ -10,7 +10,7 @@ namespace {
 using check::expect_error;
 
 // Matches between bars.
-std::string shown(const char* pattern, std::string_view text) {
+std::string matches_of(const char* pattern, std::string_view text) {
   std::string out;
   for (const MatchRange& r : Regex(pattern, "test").find_all(text))
     out +=
@@ -19,30 +19,30 @@ std::string shown(const char* pattern, std::string_view text) {
 }
 
 TEST(Regex, ReadsOnigurumasDialect) {  // expected: tokenizers 0.23.3, Split
-  EXPECT_EQ(shown("(?m:a.b)", "a\nb"), "[a\nb]") << "m lets the dot match a line feed";
-  EXPECT_EQ(shown("a.b", "a\nb"), "a\nb");
-  EXPECT_EQ(shown("^b", "a\nb"), "a\n[b]") << "^ begins a line";
-  EXPECT_EQ(shown("a$", "a\nba\n"), "[a]\nb[a]\n");
-  EXPECT_EQ(shown("\\h+", "xfFg"), "x[fF]g") << "h is a hexadecimal digit";
-  EXPECT_EQ(shown("[a-z&&[^b]]", "abc"), "[a]b[c]");
-  EXPECT_EQ(shown("\\p{^L}+", "a1b"), "a[1]b");
-  EXPECT_EQ(shown("a{,2}b", "aaab"), "a[aab]");
-  EXPECT_EQ(shown("\\x{3042}|\\u3044", "\u3042\u3044"), "[\u3042][\u3044]");
-  EXPECT_EQ(shown("[[:punct:]]", "$.a"), "[$][.]a");
-  EXPECT_EQ(shown("\\p{Punct}", "$.a"), "$[.]a");
-  EXPECT_EQ(shown("\\w", "\u00BD\u200D"), "[\u00BD]\u200D");
-  EXPECT_EQ(shown("(?i:'s)", "'\u017F"), "['\u017F]") << "a long s is an s";
-  EXPECT_EQ(shown("\\p{L}", "\u1C89"), "[\u1C89]") << "a letter of Unicode 16";
-  EXPECT_EQ(shown("a++a|b", "aab"), "aa[b]") << "possessive";
-  EXPECT_EQ(shown("(?<n>a)\\k<n>", "aa"), "[aa]");
+  EXPECT_EQ(matches_of("(?m:a.b)", "a\nb"), "[a\nb]") << "m lets the dot match a line feed";
+  EXPECT_EQ(matches_of("a.b", "a\nb"), "a\nb");
+  EXPECT_EQ(matches_of("^b", "a\nb"), "a\n[b]") << "^ begins a line";
+  EXPECT_EQ(matches_of("a$", "a\nba\n"), "[a]\nb[a]\n");
+  EXPECT_EQ(matches_of("\\h+", "xfFg"), "x[fF]g") << "h is a hexadecimal digit";
+  EXPECT_EQ(matches_of("[a-z&&[^b]]", "abc"), "[a]b[c]");
+  EXPECT_EQ(matches_of("\\p{^L}+", "a1b"), "a[1]b");
+  EXPECT_EQ(matches_of("a{,2}b", "aaab"), "a[aab]");
+  EXPECT_EQ(matches_of("\\x{3042}|\\u3044", "\u3042\u3044"), "[\u3042][\u3044]");
+  EXPECT_EQ(matches_of("[[:punct:]]", "$.a"), "[$][.]a");
+  EXPECT_EQ(matches_of("\\p{Punct}", "$.a"), "$[.]a");
+  EXPECT_EQ(matches_of("\\w", "\u00BD\u200D"), "[\u00BD]\u200D");
+  EXPECT_EQ(matches_of("(?i:'s)", "'\u017F"), "['\u017F]") << "a long s is an s";
+  EXPECT_EQ(matches_of("\\p{L}", "\u1C89"), "[\u1C89]") << "a letter of Unicode 16";
+  EXPECT_EQ(matches_of("a++a|b", "aab"), "aa[b]") << "possessive";
+  EXPECT_EQ(matches_of("(?<n>a)\\k<n>", "aa"), "[aa]");
 }
 
 TEST(Regex, EmptyMatchesStandBetweenCharacters) {
   std::size_t empty = 0;
   for (const MatchRange& r : Regex("", "test").find_all("abc")) empty += r.matched && r.begin == r.end;
   EXPECT_EQ(empty, 4u);
-  EXPECT_EQ(shown("(?=[A-Z])", "aBcD"), "a[]Bc[]D");
-  EXPECT_EQ(shown("a*", "aab"), "[aa]b[]") << "none right behind a match";
+  EXPECT_EQ(matches_of("(?=[A-Z])", "aBcD"), "a[]Bc[]D");
+  EXPECT_EQ(matches_of("a*", "aab"), "[aa]b[]") << "none right behind a match";
 }
 
 TEST(Regex, WhatIsNotTranslatedIsNamed) {

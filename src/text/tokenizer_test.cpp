@@ -22,14 +22,14 @@ namespace {
 namespace fs = std::filesystem;
 using check::Folder;
 
-std::string shown(const Tokenizer& t, const std::vector<std::int32_t>& ids) {
+std::string tokens_shown(const Tokenizer& t, const std::vector<std::int32_t>& ids) {
   std::string out;
   for (const std::int32_t id : ids) out += (out.empty() ? "" : " ") + *t.token(id);
   return out;
 }
 
 std::string pieces(const Tokenizer& t, const std::string& text) {
-  return shown(t, t.encode(text, {.add_special = false}).ids);
+  return tokens_shown(t, t.encode(text, {.add_special = false}).ids);
 }
 
 // The toy vocabulary of the paper's own code, tokenization_test.py.
@@ -44,7 +44,7 @@ TEST(Tokenizer, SplitsThePapersToyExamples) {
   EXPECT_EQ(pieces(*t, "unwantedX running"), "[UNK] runn ##ing");
   EXPECT_EQ(pieces(*t, "\u00AD"), "");
   EXPECT_EQ(pieces(*t, ""), "");
-  EXPECT_EQ(shown(*t, t->encode("hello").ids), "[CLS] hello [SEP]");
+  EXPECT_EQ(tokens_shown(*t, t->encode("hello").ids), "[CLS] hello [SEP]");
   EXPECT_EQ(t->decode(t->encode("hello, how are you?").ids), "hello, how are you?");
 }
 
@@ -59,10 +59,10 @@ TEST(Tokenizer, AWordOfMoreThanAHundredCharactersIsUnknown) {
 
 // --- every kind of part against the reference: golden/make_golden.py
 
-Json golden() { return read_json(fs::path(LYCEUM_SOURCE_DIR) / "src/text/golden/pipelines.json"); }
+Json pipelines() { return read_json(fs::path(LYCEUM_SOURCE_DIR) / "src/text/golden/pipelines.json"); }
 
 TEST(Tokenizer, EveryPipelineGivesTheReferencesIdsTypesOffsetsAndText) {
-  const Json all = golden();
+  const Json all = pipelines();
   std::size_t cases = 0;
   for (const Json& pipeline : all["pipelines"]) {
     Json spec = all["base"];
@@ -92,7 +92,7 @@ TEST(Tokenizer, TruncationThatLeavesNoRoomIsRefused) {
   EXPECT_EQ(code({.max_tokens = 5, .truncation = Truncation::kOnlyFirst}), Errc::kData);
   EXPECT_EQ(code({.max_tokens = 5, .truncation = Truncation::kOnlySecond}), Errc::kData);
   const Encoding cut = t->encode_pair("hello how", "are you", {.max_tokens = 6});
-  EXPECT_EQ(shown(*t, cut.ids),
+  EXPECT_EQ(tokens_shown(*t, cut.ids),
             "[CLS] hello [SEP] are you [SEP]");  // of two equal ones the first is cut further
   EXPECT_TRUE(cut.truncated);
   EXPECT_FALSE(t->encode_pair("hello how", "are you", {.max_tokens = 7}).truncated);
@@ -171,7 +171,7 @@ TEST(Tokenizer, ManyThreadsGiveWhatOneGives) {
 TEST(Tokenizer, SpecialTokensInTheTextAreTextWhenTheCallerSaysSo) {
   const auto t = Tokenizer::from_vocabulary(letters(), "letters");
   EXPECT_EQ(pieces(*t, "a[MASK]b"), "a [MASK] b");
-  EXPECT_EQ(shown(*t, t->encode("a[MASK]b", {.add_special = false, .parse_special = false}).ids),
+  EXPECT_EQ(tokens_shown(*t, t->encode("a[MASK]b", {.add_special = false, .parse_special = false}).ids),
             "a [ m ##a ##s ##k ] b");
 }
 
@@ -181,7 +181,7 @@ TEST(Tokenizer, OffsetsAreBytesOfTheTextAsItCame) {
       "\xFF"
       "a \xE2\x82 b",
       {.add_special = false, .with_offsets = true});  // two broken sequences, dropped
-  EXPECT_EQ(shown(*t, e.ids), "a b");
+  EXPECT_EQ(tokens_shown(*t, e.ids), "a b");
   EXPECT_EQ(e.offsets, (std::vector<TokenSpan>{{1, 2}, {6, 7}}));
 }
 
@@ -216,10 +216,10 @@ TEST(Tokenizer, SettingsOfTheFolderStandOverTokenizerJsonForBertsClass) {
                         .tokenizer(),
                    "Ab Hello"),
             "Ab [UNK]");
-  EXPECT_EQ(
-      shown(*Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer(),
-            Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer()->encode("ab[SEP]").ids),
-      "[CLS] ab [SEP] [SEP]");  // the class's template and special tokens, which the file lacks
+  EXPECT_EQ(tokens_shown(
+                *Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer(),
+                Folder({{"tokenizer.json", json}, {"config.json", bert}}).tokenizer()->encode("ab[SEP]").ids),
+            "[CLS] ab [SEP] [SEP]");  // the class's template and special tokens, which the file lacks
 }
 
 TEST(Tokenizer, AVocabTxtTakesItsSettingsFromTokenizerConfig) {

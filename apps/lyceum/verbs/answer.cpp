@@ -12,7 +12,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct AnswerArguments {
   std::string model, context, context_file;
   InputOptions input{.field = "question", .second_field = "context"};
   AnswerOptions answer;
@@ -32,7 +32,7 @@ void print(const std::vector<Answer>& answers, std::int64_t index, const Common&
 }
 
 // The one context of all questions; a second positional text is one too.
-std::string context_of(Options& o, const Common& common) {
+std::string context_of(AnswerArguments& o, const Common& common) {
   if (o.context.empty() + o.context_file.empty() == 0)
     fail(Errc::kUsage, "found both --context and --context-file, expected one of them");
   std::string context = o.context;
@@ -56,7 +56,7 @@ std::string context_of(Options& o, const Common& common) {
   return context;
 }
 
-void run(Options o, const Common& common) {
+void run(AnswerArguments o, const Common& common) {
   apply(common);
   if (o.pairs && !(o.context.empty() && o.context_file.empty()))
     fail(Errc::kUsage, "--pairs: found it with a context, expected one of them");
@@ -89,7 +89,7 @@ void run(Options o, const Common& common) {
 }  // namespace
 
 void add_answer(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<AnswerArguments>();
   Verb verb(app, "answer", "The words of a text that answer a question");
   auto common = add_common(
       verb, "lyceum answer MODEL \"Who wrote Emma?\" --context \"Jane Austen wrote Emma in 1815.\" --json");

@@ -18,7 +18,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct BenchArguments {
   std::string model, texts;
   std::vector<std::int64_t> batch, tokens;
   int repeats = 5;
@@ -158,7 +158,7 @@ std::vector<Example> training_examples(const Model& model, std::int64_t batch, s
 }
 
 // One step: forwards and backwards with the configuration's dropout, clipping, AdamW.
-void train_case(const Options& o, const Common& common, Model& model, std::int64_t batch,
+void train_case(const BenchArguments& o, const Common& common, Model& model, std::int64_t batch,
                 std::int64_t tokens) {
   if (model.head() != Head::kWords)
     fail(Errc::kUnsupported, "bench --train: found {}, expected a model with scores of words",
@@ -204,7 +204,7 @@ void train_case(const Options& o, const Common& common, Model& model, std::int64
         product_seconds(products, o.repeats, Compute::kF32) / t.median);
 }
 
-void run(const Options& o, const Common& common) {
+void run(const BenchArguments& o, const Common& common) {
   apply(common);
   if (o.roofline) roofline(common, o.repeats);
   if (o.model.empty()) {
@@ -267,7 +267,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<BenchArguments>();
   Verb verb(app, "bench", "Speed and memory of a model on this machine");
   auto common = add_common(verb, "lyceum bench all-MiniLM-L6-v2 --batch 8 --tokens 128 --roofline");
   add_model(verb, "model", o->model, "A folder, a file or a name", common);

@@ -31,7 +31,7 @@ void unpack(Unpacker& u, Classification& c) {
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct ClassifyArguments {
   std::string model, activation = "default";
   InputOptions input{.second_field = "text_pair"};
   ZeroShotOptions zero_shot;
@@ -58,7 +58,7 @@ void print(const Classification& c, const std::string& text, const Common& commo
   print_json(object);
 }
 
-void check(const Options& o) {
+void check(const ClassifyArguments& o) {
   const bool zero_shot = !o.zero_shot.labels.empty();
   if (zero_shot && (o.pairs || o.activation != "default"))
     fail(Errc::kUsage, "--labels: found it with {}, expected one of them",
@@ -67,7 +67,7 @@ void check(const Options& o) {
   if (zero_shot) hypothesis(o.zero_shot.hypothesis_template, "");  // before the model is loaded
 }
 
-void run(const Options& o, const Common& common) {
+void run(const ClassifyArguments& o, const Common& common) {
   Ranks& ranks = apply_shared(common);
   check(o);
   std::optional<LineReader> input;
@@ -119,7 +119,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_classify(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ClassifyArguments>();
   Verb verb(app, "classify", "Labels of a text with their scores");
   auto common = add_common(verb, "lyceum classify MODEL \"I could not put it down.\" --top 1 --json");
   add_model(verb, "model", o->model, "A folder, a file or a name", common).required();

@@ -15,7 +15,7 @@ namespace lyceum::app {
 namespace {
 
 // 0 and NaN: not given.
-struct Options {
+struct ClusterArguments {
   std::string model;
   InputOptions input;
   EmbeddingChoices embedding;
@@ -26,7 +26,7 @@ struct Options {
 
 constexpr std::int64_t kNoCluster = -1;  // of a text, in JSON
 
-std::vector<TextCluster> found_clusters(const Options& o, const Common& common, Tensor& vectors) {
+std::vector<TextCluster> found_clusters(const ClusterArguments& o, const Common& common, Tensor& vectors) {
   if (o.clusters > 0) {
     KMeansOptions options{.clusters = o.clusters, .seed = common.seed};
     if (o.restarts > 0) options.restarts = o.restarts;
@@ -77,7 +77,7 @@ void print_summaries(std::span<const TextCluster> clusters, std::span<const std:
 }
 
 void print_for_people(std::span<const TextCluster> clusters, std::span<const std::string> texts,
-                      const Options& o) {
+                      const ClusterArguments& o) {
   for (std::size_t c = 0; c < clusters.size(); ++c) {
     const auto& members = clusters[c].members;
     print_line(fmt::format("cluster {}: {} text{}", c, members.size(), members.size() == 1 ? "" : "s"));
@@ -92,7 +92,7 @@ void print_for_people(std::span<const TextCluster> clusters, std::span<const std
   }
 }
 
-void check(const Options& o, const Common& common) {
+void check(const ClusterArguments& o, const Common& common) {
   const bool by_distance = !std::isnan(o.threshold) || o.min_size > 0;
   if (o.clusters > 0 && by_distance)
     fail(Errc::kUsage,
@@ -104,7 +104,7 @@ void check(const Options& o, const Common& common) {
   if (o.summary && !common.json) fail(Errc::kUsage, "found --summary without --json, whose form it changes");
 }
 
-void run(const Options& o, const Common& common) {
+void run(const ClusterArguments& o, const Common& common) {
   apply(common);
   check(o, common);
   LineReader reader(o.input, common);
@@ -129,7 +129,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_cluster(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ClusterArguments>();
   Verb verb(app, "cluster", "Lines that mean much the same, in groups");
   auto common = add_common(
       verb, "lyceum cluster all-MiniLM-L6-v2 --input questions.txt --threshold 0.75 --min-size 10 --json");

@@ -8,7 +8,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct ConvertArguments {
   std::string model, output;
   std::int64_t max_shard_bytes = 5'000'000'000;
   bool force = false;
@@ -23,7 +23,7 @@ std::optional<DType> dtype_of(const std::string& word) {
   fail(Errc::kUnsupported, "--dtype: found '{}', expected f32, bf16, f16 or int8", word);
 }
 
-void run(const Options& o, Common common) {
+void run(const ConvertArguments& o, Common common) {
   const std::optional<DType> dtype = dtype_of(common.dtype);
   common.dtype.clear();  // nothing is computed
   apply(common);
@@ -53,7 +53,7 @@ void run(const Options& o, Common common) {
 }  // namespace
 
 void add_convert(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ConvertArguments>();
   Verb verb(app, "convert",
             "Write a model's folder anew: safetensors, in another number format when asked; an adapter "
             "merged into its base");

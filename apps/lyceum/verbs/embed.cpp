@@ -12,7 +12,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct EmbedArguments {
   std::string model, output;
   InputOptions input;
   EmbedderOptions embedder;
@@ -117,7 +117,7 @@ void embed_tokens(LineReader& reader, const Embedder& embedder, const std::strin
   cuts.report(embedder.max_tokens());
 }
 
-void run(const Options& o, const Common& common) {
+void run(const EmbedArguments& o, const Common& common) {
   Ranks& ranks = apply_shared(common);
   EmbedderOptions options = o.embedder;
   if (!o.prompt.empty()) options.prompt = o.prompt;
@@ -175,7 +175,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_embed(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EmbedArguments>();
   Verb verb(app, "embed", "Sentence vectors");
   auto common = add_common(
       verb, "lyceum embed sentence-transformers/all-MiniLM-L6-v2 \"A man is playing guitar.\" --json");

@@ -12,7 +12,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct EvalArguments {
   std::string model, data, split = "test", rank_by = "cosine", form;
   std::vector<std::string> tasks;
   EmbedderOptions embedder;
@@ -39,7 +39,7 @@ std::string wrong_c(const std::string& text) {
                                                 : fmt::format("found '{}', expected a number above 0", text);
 }
 
-void run(const Options& o, const Common& common) {
+void run(const EvalArguments& o, const Common& common) {
   apply(common);
   EvaluateOptions options = o.evaluate;
   options.rank_by = o.rank_by == "dot" ? RankBy::kDot : RankBy::kCosine;
@@ -76,7 +76,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_eval(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EvalArguments>();
   Verb verb(app, "eval",
             "Score a model on tasks: similarity, pairs, retrieval, reranking, classification, clustering, "
             "tagging, answering");

@@ -9,7 +9,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct FillArguments {
   std::string model;
   InputOptions input;
   FillOptions fill;
@@ -34,7 +34,7 @@ void print(const FilledText& filled, std::int64_t index, const Common& common) {
   }
 }
 
-void run(const Options& o, const Common& common) {
+void run(const FillArguments& o, const Common& common) {
   apply(common);
   LineReader reader(o.input, common);
   const auto task = FillTask::load(find_model(o.model, common), compute_of(common));
@@ -58,7 +58,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_fill(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<FillArguments>();
   Verb verb(app, "fill", "Words for the masks of a text");
   auto common = add_common(verb, "lyceum fill bert-base-uncased \"Paris is the [MASK] of France.\" --json");
   add_model(verb, "model", o->model, "A folder, a file or a name", common).required();

@@ -10,12 +10,12 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct ForwardArguments {
   std::string model, inputs, outputs;
   ForwardOptions forward;
 };
 
-void run(Options o, const Common& common) {
+void run(ForwardArguments o, const Common& common) {
   apply(common);
   NamedTensors inputs;
   const Safetensors file = Safetensors::open(o.inputs);
@@ -36,7 +36,7 @@ void run(Options o, const Common& common) {
 }  // namespace
 
 void add_forward(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ForwardArguments>();
   Verb verb(app, "forward", "The raw function: named tensors in, named tensors out");
   auto common =
       add_common(verb, "lyceum forward MODEL --inputs in.safetensors --outputs out.safetensors --backward");

@@ -12,7 +12,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct MineArguments {
   std::string model, others;
   InputOptions input;
   EmbeddingChoices embedding;
@@ -21,7 +21,7 @@ struct Options {
 };
 
 void show(const MinedPair& pair, std::span<const std::string> first, std::span<const std::string> second,
-          const Options& o, const Common& common) {
+          const MineArguments& o, const Common& common) {
   const auto text_of = [](std::span<const std::string> texts, std::int64_t index) {
     return std::string_view(texts[static_cast<std::size_t>(index)]);
   };
@@ -40,7 +40,7 @@ void show(const MinedPair& pair, std::span<const std::string> first, std::span<c
   print_line(fmt::format("       {:>7}  {}", pair.second, shown(text_of(second, pair.second))));
 }
 
-void run(const Options& o, const Common& common) {
+void run(const MineArguments& o, const Common& common) {
   apply(common);
   LineReader reader(o.input, common);
   std::unique_ptr<LineReader> other_reader;  // a wrong name must not wait for the vectors
@@ -69,7 +69,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_mine(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<MineArguments>();
   Verb verb(app, "mine", "Pairs of lines that mean much the same, the closest first");
   auto common =
       add_common(verb, "lyceum mine all-MiniLM-L6-v2 --input questions.txt --top 5 --min-score 0.8 --json");

@@ -12,7 +12,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct PaperArguments {
   std::string name, data, output;
   std::int64_t seeds = 0;
   bool quick = false, list = false, restart = false;
@@ -73,7 +73,7 @@ void show(const papers::StudyResult& result, const Common& common) {
   }
 }
 
-void run(const Options& o, const Common& common) {
+void run(const PaperArguments& o, const Common& common) {
   apply(common);
   if (o.list || o.name.empty()) return list(common);
   const papers::Paper& paper = papers::paper_named(o.name);
@@ -97,7 +97,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_paper(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PaperArguments>();
   Verb verb(app, "paper",
             "Measure a paper's claims at this machine's scale: a report of what agrees; stopped, the same "
             "command goes on");

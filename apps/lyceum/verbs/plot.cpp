@@ -14,7 +14,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct PlotArguments {
   std::vector<std::string> runs;
   std::string output, across = "step";
   PlotOptions plot;
@@ -41,7 +41,7 @@ std::string wrong_weight(const std::string& text) {
              : fmt::format("found '{}', expected a number from 0 to below 1", text);
 }
 
-void run(const Options& o, const Common& common) {
+void run(const PlotArguments& o, const Common& common) {
   apply(common);
   const bool is_page = o.output.ends_with(".html"), to_file = !o.output.empty() && o.output != "-";
   if (to_file && !is_page && !o.output.ends_with(".svg"))
@@ -75,7 +75,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_plot(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PlotArguments>();
   Verb verb(app, "plot", "Curves of training runs, as a figure (SVG) or one HTML page");
   auto common =
       add_common(verb, "lyceum plot runs/small runs/large --smooth 0.9 --x tokens --output loss.html");

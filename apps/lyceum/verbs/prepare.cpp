@@ -13,7 +13,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct PrepareArguments {
   std::vector<std::string> files;
   std::string tokenizer, output, objective = "documents", separator, field = "text", sentences,
                                  count = "google";
@@ -53,7 +53,7 @@ double share_of(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-void show(const Options& o, const PrepareReport& r, const Common& common) {
+void show(const PrepareArguments& o, const PrepareReport& r, const Common& common) {
   const bool is_pairs = o.objective == "bert_pairs";
   const MaskingCounts& m = r.masking;
   nlohmann::ordered_json object{{"output", o.output},
@@ -85,7 +85,7 @@ void show(const Options& o, const PrepareReport& r, const Common& common) {
                            100 * share_of(count, m.predicted)));
 }
 
-PrepareReport prepare(const Options& o, const ExampleInput& input,
+PrepareReport prepare(const PrepareArguments& o, const ExampleInput& input,
                       const std::shared_ptr<const Tokenizer>& tokenizer, const DocumentOptions& document,
                       const Common& common) try {
   Progress bar("preparing, tokens", 0, common);
@@ -107,7 +107,7 @@ PrepareReport prepare(const Options& o, const ExampleInput& input,
   fail(Errc::kInterrupted, "interrupted, and nothing was written. Fix: the same command begins anew");
 }
 
-void run(const Options& o, const Common& common) {
+void run(const PrepareArguments& o, const Common& common) {
   apply(common);
   const bool is_pairs = o.objective == "bert_pairs";
   const auto tokenizer =
@@ -131,7 +131,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_prepare(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PrepareArguments>();
   Verb verb(app, "prepare", "Build a token cache: texts as tokens in a file that training maps");
   auto common =
       add_common(verb, "lyceum prepare books/*.txt.zst --tokenizer bert-base-uncased --output books.tokens");

@@ -11,7 +11,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct RerankArguments {
   std::string model, query;
   InputOptions input;
   std::int64_t top = 0;
@@ -19,7 +19,7 @@ struct Options {
   CutTexts cuts;
 };
 
-void run(const Options& o, const Common& common) {
+void run(const RerankArguments& o, const Common& common) {
   Ranks& ranks = apply_shared(common);
   std::string query = o.query;
   if (repair_utf8(query) > 0 && common.strict) fail(Errc::kData, "the query is not UTF-8");
@@ -71,7 +71,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_rerank(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RerankArguments>();
   Verb verb(app, "rerank", "Passages in the order in which they answer a query, by a cross-encoder");
   auto common = add_common(
       verb,

@@ -9,7 +9,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct TagArguments {
   std::string model, aggregation = "none";
   InputOptions input;
   TagOptions tag;
@@ -44,7 +44,7 @@ void print(const TaggedText& tagged, std::int64_t index, const std::string& text
   print_json(object);
 }
 
-void run(const Options& o, const Common& common) {
+void run(const TagArguments& o, const Common& common) {
   apply(common);
   LineReader reader(o.input, common);
   reader.keep_bytes();  // places are those of the original line
@@ -68,7 +68,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_tag(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TagArguments>();
   Verb verb(app, "tag", "Names and other labelled spans of a text");
   auto common =
       add_common(verb, "lyceum tag MODEL \"Ada Lovelace was born in London.\" --aggregation simple --json");

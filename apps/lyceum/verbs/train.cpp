@@ -11,7 +11,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct TrainArguments {
   std::string recipe, data;
   std::vector<std::string> settings;
   TrainOptions train;
@@ -40,7 +40,7 @@ void show(const Recipe& recipe, const TrainResult& result, const Common& common)
                                                             result.best_loss_nats, result.best_step)));
 }
 
-void run(const Options& o, const Common& common) {
+void run(const TrainArguments& o, const Common& common) {
   Ranks& ranks = apply_shared(common);
   std::vector<std::string> settings = o.settings;
   if (!o.data.empty())
@@ -63,7 +63,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_train(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TrainArguments>();
   Verb verb(app, "train", "Train or fine-tune a model as a recipe says; stopped, the same command goes on");
   auto common =
       add_common(verb, "lyceum train recipes/shakespeare.toml train.steps=2000 train.learning_rate=5e-4");

@@ -10,7 +10,7 @@
 namespace lyceum::app {
 namespace {
 
-struct Options {
+struct TrainTokenizerArguments {
   std::vector<std::string> files;
   std::string kind, output, around;
   TokenizerTraining training;
@@ -18,7 +18,7 @@ struct Options {
   bool lowercase = false, cased = false, overwrite = false;
 };
 
-TokenizerTraining training_of(const Options& o) {
+TokenizerTraining training_of(const TrainTokenizerArguments& o) {
   TokenizerTraining t = o.training;
   t.kind = o.kind == "bpe" ? VocabularyKind::kBpe : VocabularyKind::kWordPiece;
   if (o.lowercase && o.cased) fail(Errc::kUsage, "found both --lowercase and --cased, expected one of them");
@@ -31,7 +31,7 @@ TokenizerTraining training_of(const Options& o) {
   return t;
 }
 
-void report(const Options& o, const TrainedTokenizer& t, const Common& common) {
+void report(const TrainTokenizerArguments& o, const TrainedTokenizer& t, const Common& common) {
   if (t.repaired > 0)
     log(LogLevel::kWarning, "{} invalid UTF-8 sequences were replaced by U+FFFD", t.repaired);
   if (t.left_out_characters > 0)
@@ -56,7 +56,7 @@ void report(const Options& o, const TrainedTokenizer& t, const Common& common) {
                     o.output, t.vocabulary, t.alphabet, byte_text(t.texts_bytes), t.distinct_words));
 }
 
-void run(const Options& o, const Common& common) {
+void run(const TrainTokenizerArguments& o, const Common& common) {
   apply(common);
   TokenizerTraining training = training_of(o);
   check_tokenizer_folder(o.output, o.overwrite);
@@ -76,7 +76,7 @@ void run(const Options& o, const Common& common) {
 }  // namespace
 
 void add_train_tokenizer(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TrainTokenizerArguments>();
   Verb verb(app, "train-tokenizer", "Learn a vocabulary from text: WordPiece or byte-level BPE");
   auto common = add_common(
       verb, "lyceum train-tokenizer --kind bpe --vocab-size 8192 --output tokenizer books/*.txt.zst");

@@ -14,16 +14,17 @@
 namespace lyceum {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(LYCEUM_SOURCE_DIR) / "src/models/bert/golden";
+const std::filesystem::path kGoldenFolder =
+    std::filesystem::path(LYCEUM_SOURCE_DIR) / "src/models/bert/golden";
 
 NamedTensors outputs(const Model& model, const std::string& golden) {
-  return forward(model, check::tokens_only(check::reference_case(kGolden / golden).inputs));
+  return forward(model, check::tokens_only(check::reference_case(kGoldenFolder / golden).inputs));
 }
 
 TEST(Precision, Int8HasTheSameBitsForEveryThreadCountAndInstructionSet) {
   for (const char* golden : {"body", "masked_lm", "classifier"}) {
     EXPECT_EQ(check::same_bits_everywhere([&] {
-                const auto model = check::load_folder(kGolden / golden);
+                const auto model = check::load_folder(kGoldenFolder / golden);
                 model->set_compute(Compute::kInt8);
                 std::vector<Tensor> out;
                 for (const auto& [name, tensor] : outputs(*model, golden)) out.push_back(tensor);
@@ -46,7 +47,7 @@ bool rounds(Compute compute, const std::string& golden) {
 TEST(Precision, Bf16AndInt8StayNearF32AndAreNotF32) {
   for (const char* golden : {"body", "masked_lm", "classifier"})
     for (const auto& [compute, allowed] : {std::pair(Compute::kBF16, 0.05), {Compute::kInt8, 0.1}}) {
-      const auto model = check::load_folder(kGolden / golden);
+      const auto model = check::load_folder(kGoldenFolder / golden);
       const Tensor exact = outputs(*model, golden).at("last_hidden_state");
       model->set_compute(compute);
       const double error = check::difference(outputs(*model, golden).at("last_hidden_state"), exact);
@@ -58,9 +59,9 @@ TEST(Precision, Bf16AndInt8StayNearF32AndAreNotF32) {
 }
 
 TEST(Precision, ARowsBitsInInt8DoNotDependOnTheBatch) {
-  const auto model = check::load_folder(kGolden / "masked_lm");
+  const auto model = check::load_folder(kGoldenFolder / "masked_lm");
   model->set_compute(Compute::kInt8);
-  const NamedTensors inputs = check::tokens_only(check::reference_case(kGolden / "masked_lm").inputs);
+  const NamedTensors inputs = check::tokens_only(check::reference_case(kGoldenFolder / "masked_lm").inputs);
   const Tensor all = forward(*model, inputs).at("logits");
   for (std::int64_t r = 0; r < all.dim(0); ++r) {
     NamedTensors one;
@@ -70,18 +71,18 @@ TEST(Precision, ARowsBitsInInt8DoNotDependOnTheBatch) {
 }
 
 TEST(Precision, GradientsDoNotComeInInt8) {
-  const auto model = check::load_folder(kGolden / "masked_lm");
+  const auto model = check::load_folder(kGoldenFolder / "masked_lm");
   model->set_compute(Compute::kInt8);
   check::expect_error(Errc::kUnsupported, "gradients are computed in f32 and bf16, found int8", [&] {
-    forward(*model, check::reference_case(kGolden / "masked_lm").inputs, {.backward = true});
+    forward(*model, check::reference_case(kGoldenFolder / "masked_lm").inputs, {.backward = true});
   });
 }
 
 // Each of a product's two sides is rounded by up to 2^-9 of itself, in three layers on the way there and
 // back.
 TEST(Precision, GradientsInBf16AreThoseOfF32WithinItsRounding) {
-  const auto model = check::load_folder(kGolden / "masked_lm");
-  const NamedTensors inputs = check::reference_case(kGolden / "masked_lm").inputs;
+  const auto model = check::load_folder(kGoldenFolder / "masked_lm");
+  const NamedTensors inputs = check::reference_case(kGoldenFolder / "masked_lm").inputs;
   const NamedTensors f32 = forward(*model, inputs, {.backward = true});
   model->set_compute(Compute::kBF16);
   const NamedTensors bf16 = forward(*model, inputs, {.backward = true});
@@ -122,8 +123,8 @@ constexpr const char* kQuantization =
 void say_quantized(std::string& config) { config.replace(config.rfind('}'), 1, kQuantization); }
 
 TEST(Precision, AQuantisedFileGivesTheBitsOfInt8AndCanBeReadInF32) {
-  const check::ChangedFolder folder(kGolden / "masked_lm", quantize, say_quantized);
-  const auto plain = check::load_folder(kGolden / "masked_lm");
+  const check::ChangedFolder folder(kGoldenFolder / "masked_lm", quantize, say_quantized);
+  const auto plain = check::load_folder(kGoldenFolder / "masked_lm");
   plain->set_compute(Compute::kInt8);
   const Tensor want = outputs(*plain, "masked_lm").at("logits");
   EXPECT_EQ(check::same_bits(outputs(*folder.model(), "masked_lm").at("logits"), want), "");
@@ -144,7 +145,7 @@ TEST(Precision, ABytesLeastValueIsTakenAsItStands) {
   const std::string name = "bert.encoder.layer.0.output.dense.weight";
   const auto with = [&](std::int8_t value) {
     return check::ChangedFolder(
-        kGolden / "masked_lm",
+        kGoldenFolder / "masked_lm",
         [&](NamedTensors& tensors) {
           quantize(tensors);
           Tensor bytes = tensors.at(name).clone();
@@ -169,7 +170,7 @@ TEST(Precision, QuantisedFilesThatAreWrongAreRefused) {
   const std::string name = "bert.encoder.layer.0.output.dense.weight";
   const auto with = [&](const std::function<void(NamedTensors&)>& change) {
     return check::ChangedFolder(
-        kGolden / "masked_lm",
+        kGoldenFolder / "masked_lm",
         [&](NamedTensors& tensors) {
           quantize(tensors);
           change(tensors);
@@ -183,7 +184,7 @@ TEST(Precision, QuantisedFilesThatAreWrongAreRefused) {
   });
   check::expect_error(Errc::kUnsupported, "gptq", [&] {
     check::ChangedFolder(
-        kGolden / "masked_lm", [](NamedTensors&) {},
+        kGoldenFolder / "masked_lm", [](NamedTensors&) {},
         [](std::string& config) {
           config.replace(config.rfind('}'), 1, R"(,"quantization_config":{"quant_method":"gptq"}})");
         })

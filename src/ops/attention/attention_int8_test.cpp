@@ -15,24 +15,24 @@ namespace {
 
 using check::random_tensor;
 
-struct Case {
+struct ByteCase {
   std::vector<std::int64_t> queries, keys;
   std::int64_t heads, kv_heads, width, value_width;
   std::int64_t bias_reach = -1;  // none
 };
 // Around every edge: of vectors, groups of 16 columns, steps of 64 bytes, blocks of 48 rows, of depth (768,
 // 1024).
-const Case kCases[] = {{{1}, {1}, 1, 1, 1, 1},
-                       {{3, 15, 0, 16, 17}, {3, 15, 0, 16, 17}, 3, 3, 20, 20},
-                       {{130, 47, 64, 65}, {130, 47, 64, 65}, 2, 2, 32, 32},
-                       {{6, 80, 1}, {90, 11, 63}, 6, 2, 12, 24},
-                       {{97}, {1100}, 1, 1, 130, 33},
-                       {{49}, {770}, 2, 1, 64, 64},
-                       {{70, 3, 20}, {70, 9, 4}, 2, 2, 16, 16, 10},
-                       {{5}, {5}, 1, 1, 8, 8, 0}};
+const ByteCase kCases[] = {{{1}, {1}, 1, 1, 1, 1},
+                           {{3, 15, 0, 16, 17}, {3, 15, 0, 16, 17}, 3, 3, 20, 20},
+                           {{130, 47, 64, 65}, {130, 47, 64, 65}, 2, 2, 32, 32},
+                           {{6, 80, 1}, {90, 11, 63}, 6, 2, 12, 24},
+                           {{97}, {1100}, 1, 1, 130, 33},
+                           {{49}, {770}, 2, 1, 64, 64},
+                           {{70, 3, 20}, {70, 9, 4}, 2, 2, 16, 16, 10},
+                           {{5}, {5}, 1, 1, 8, 8, 0}};
 
 struct Inputs {
-  explicit Inputs(const Case& c)
+  explicit Inputs(const ByteCase& c)
       : queries(SequenceLayout::from_lengths(c.queries)),
         keys(SequenceLayout::from_lengths(c.keys)),
         spec{.heads = c.heads, .kv_heads = c.kv_heads, .int8 = true},
@@ -56,7 +56,7 @@ std::vector<double> bytes_of(std::vector<float> x) {
 }
 
 // The rule as attention_int8.h states it, one output at a time.
-Tensor definition(const Case& c, const Inputs& in) {
+Tensor definition(const ByteCase& c, const Inputs& in) {
   Tensor out = Tensor::zeros({in.queries.tokens(), c.heads * c.value_width});
   for (std::int64_t s = 0; s < in.keys.sequences(); ++s)
     for (std::int64_t h = 0; h < c.heads; ++h) {
@@ -110,7 +110,7 @@ Tensor definition(const Case& c, const Inputs& in) {
 
 // What is left is the exponential's rounding, which now and then moves a probability by 1 / 65535.
 TEST(AttentionInt8, IsItsDefinitionAndNearTheExactOne) {
-  for (const Case& c : kCases) {
+  for (const ByteCase& c : kCases) {
     const Inputs in(c);
     const Tensor out = in.run();
     EXPECT_LT(check::difference(out, definition(c, in)), 3e-5) << c.queries[0] << "x" << c.keys[0];
@@ -121,12 +121,12 @@ TEST(AttentionInt8, IsItsDefinitionAndNearTheExactOne) {
 }
 
 TEST(AttentionInt8, HasTheSameBitsForEveryThreadCountAndInstructionSet) {
-  for (const Case& c : kCases)
+  for (const ByteCase& c : kCases)
     EXPECT_EQ(check::same_bits_everywhere([&] { return std::vector{Inputs(c).run()}; }), "") << c.keys[0];
 }
 
 TEST(AttentionInt8, ARowDoesNotDependOnItsNeighboursNorOnStrides) {
-  const Case& c = kCases[2];
+  const ByteCase& c = kCases[2];
   const Inputs in(c);
   const std::int64_t one[] = {47};
   const SequenceLayout alone = SequenceLayout::from_lengths(one);
@@ -153,7 +153,7 @@ TEST(AttentionInt8, KeepsManySmallProbabilities) {
 }
 
 TEST(AttentionInt8, WhatIsNotFiniteStaysWhereItIs) {
-  const Case c{{40, 20}, {40, 20}, 2, 2, 16, 16};
+  const ByteCase c{{40, 20}, {40, 20}, 2, 2, 16, 16};
   const auto nans = [&](const Inputs& in, std::int64_t row, std::int64_t column) {
     return std::isnan(in.run().row<float>(row)[column]);
   };

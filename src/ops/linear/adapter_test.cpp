@@ -15,8 +15,8 @@ namespace {
 
 using check::random_tensor;
 
-WeightPtr weight(const std::string& name, Tensor value,
-                 Orientation orientation = Orientation::kOutputsInputs) {
+WeightPtr named_weight(const std::string& name, Tensor value,
+                       Orientation orientation = Orientation::kOutputsInputs) {
   return std::make_shared<Weight>(name, std::move(value), orientation);
 }
 
@@ -74,8 +74,9 @@ TEST(Adapter, IsTheWeightPlusTheProductWithItsGradients) {
     for (const bool with_residual : {false, true}) {
       const std::vector<Tensor> in = k.inputs(with_residual);
       const Tensor residual = with_residual ? in[3] : Tensor();
-      const LowRank change{.down = weight("a", in[1]), .up = weight("b", in[2]), .scale = Adapted::kScale};
-      Linear linear(weight("w", k.w), weight("bias", k.b));
+      const LowRank change{
+          .down = named_weight("a", in[1]), .up = named_weight("b", in[2]), .scale = Adapted::kScale};
+      Linear linear(named_weight("w", k.w), named_weight("bias", k.b));
       linear.adapt(0, change);
       const Found got = with_all_gradients(linear, change, in[0], f, residual);
       for (std::int64_t t = 0; t < Adapted::kTokens; ++t)
@@ -90,9 +91,9 @@ TEST(Adapter, IsTheWeightPlusTheProductWithItsGradients) {
         for (std::int64_t c = 0; c < Adapted::kInputs; ++c)
           for (std::int64_t r = 0; r < Adapted::kRank; ++r)
             sum.mutable_row<float>(o)[c] += Adapted::kScale * in[2].row<float>(o)[r] * in[1].row<float>(r)[c];
-      const WeightPtr whole = weight("whole", sum);
+      const WeightPtr whole = named_weight("whole", sum);
       whole->set_trainable(true);
-      const Linear merged(whole, weight("bias", k.b));
+      const Linear merged(whole, named_weight("bias", k.b));
       Tape tape;
       const Tensor x = tape.watch(in[0]);
       Tensor y;
@@ -125,15 +126,15 @@ TEST(Adapter, IsTheWeightPlusTheProductWithItsGradients) {
 
 TEST(Adapter, OfOnePartOfAFusedProductLeavesTheOthersTheirBits) {
   const auto part = [](std::uint64_t seed, std::int64_t outputs) {
-    return LinearPart{weight("w", random_tensor({outputs, 9}, seed)),
-                      weight("b", random_tensor({outputs}, seed + 1))};
+    return LinearPart{named_weight("w", random_tensor({outputs, 9}, seed)),
+                      named_weight("b", random_tensor({outputs}, seed + 1))};
   };
   const std::vector<LinearPart> parts{part(1, 4), part(3, 5), part(5, 6)};
   const Tensor x = random_tensor({7, 9}, 8);
   const Tensor plain = Linear(parts)(x);
   Linear fused(parts);
-  const LowRank change{.down = weight("a", random_tensor({2, 9}, 11)),
-                       .up = weight("u", random_tensor({5, 2}, 12))};
+  const LowRank change{.down = named_weight("a", random_tensor({2, 9}, 11)),
+                       .up = named_weight("u", random_tensor({5, 2}, 12))};
   fused.adapt(1, change);
   const Tensor y = fused(x);
   EXPECT_EQ(check::same_bits(y.columns(0, 4).clone(), plain.columns(0, 4).clone()), "");
@@ -151,8 +152,8 @@ TEST(Adapter, HasTheSameBitsForEveryThreadCountAndInstructionSet) {
   const std::vector<Tensor> in = k.inputs(false);
   for (const bool is_int8 : {false, true})
     EXPECT_EQ(check::same_bits_everywhere([&] {
-                const LowRank change{.down = weight("a", in[1]), .up = weight("b", in[2])};
-                const WeightPtr w = weight("w", k.w);
+                const LowRank change{.down = named_weight("a", in[1]), .up = named_weight("b", in[2])};
+                const WeightPtr w = named_weight("w", k.w);
                 if (is_int8) w->quantize();
                 Linear linear(w, nullptr);
                 linear.adapt(0, change);
@@ -163,17 +164,17 @@ TEST(Adapter, HasTheSameBitsForEveryThreadCountAndInstructionSet) {
 }
 
 TEST(Adapter, OfAnotherShapeIsRefused) {
-  Linear linear(weight("w", random_tensor({4, 6}, 1)), nullptr);
+  Linear linear(named_weight("w", random_tensor({4, 6}, 1)), nullptr);
   EXPECT_EQ(check::message_of(Errc::kData,
                               [&] {
-                                linear.adapt(0, {.down = weight("a", random_tensor({2, 5}, 1)),
-                                                 .up = weight("u", random_tensor({4, 2}, 1))});
+                                linear.adapt(0, {.down = named_weight("a", random_tensor({2, 5}, 1)),
+                                                 .up = named_weight("u", random_tensor({4, 2}, 1))});
                               }),
             "adapter: a is [2, 5], expected [R, C] with C = 6 as bound by w");
   EXPECT_NE(check::message_of(Errc::kData,
                               [&] {
-                                linear.adapt(0, {.down = weight("a", random_tensor({2, 6}, 1)),
-                                                 .up = weight("u", random_tensor({4, 3}, 1))});
+                                linear.adapt(0, {.down = named_weight("a", random_tensor({2, 6}, 1)),
+                                                 .up = named_weight("u", random_tensor({4, 3}, 1))});
                               })
                 .find("u is [4, 3], expected [D, R]"),
             std::string::npos);
@@ -185,8 +186,8 @@ TEST(QuantizedWeight, HasTheBitsOfComputeInt8InBothOrientations) {
   const Tensor x = random_tensor({6, 70}, 1);
   for (const bool out_in : {true, false}) {
     const auto of = [&] {
-      return weight("w", random_tensor(out_in ? Shape{33, 70} : Shape{70, 33}, 2),
-                    out_in ? Orientation::kOutputsInputs : Orientation::kInputsOutputs);
+      return named_weight("w", random_tensor(out_in ? Shape{33, 70} : Shape{70, 33}, 2),
+                          out_in ? Orientation::kOutputsInputs : Orientation::kInputsOutputs);
     };
     Linear rounded(of(), nullptr);
     rounded.set_compute(Compute::kInt8);
@@ -199,7 +200,7 @@ TEST(QuantizedWeight, HasTheBitsOfComputeInt8InBothOrientations) {
     for (std::int64_t i = 0; i < was.elements(); ++i)
       ASSERT_NEAR(check::at(back, i), check::at(was, i), 0.5 / 127 + 1e-6) << out_in;
   }
-  const WeightPtr bad = weight("bad", Tensor::full({2, 3}, INFINITY));
+  const WeightPtr bad = named_weight("bad", Tensor::full({2, 3}, INFINITY));
   EXPECT_NE(check::message_of(Errc::kData, [&] { bad->quantize(); }).find("its output 0 holds"),
             std::string::npos);
 }
@@ -210,10 +211,10 @@ TEST(QuantizedWeight, GivesTheGradientOfTheStoredValues) {
   for (const bool out_in : {true, false}) {
     const std::int64_t inputs = 300, outputs = 20, tokens = 3;
     const WeightPtr stored =
-        weight("w", random_tensor(out_in ? Shape{outputs, inputs} : Shape{inputs, outputs}, 2),
-               out_in ? Orientation::kOutputsInputs : Orientation::kInputsOutputs);
+        named_weight("w", random_tensor(out_in ? Shape{outputs, inputs} : Shape{inputs, outputs}, 2),
+                     out_in ? Orientation::kOutputsInputs : Orientation::kInputsOutputs);
     stored->quantize();
-    const Linear linear(stored, weight("b", random_tensor({outputs}, 3)));
+    const Linear linear(stored, named_weight("b", random_tensor({outputs}, 3)));
     Tape tape;
     const Tensor x = tape.watch(random_tensor({tokens, inputs}, 1));
     Tensor y;
@@ -233,7 +234,8 @@ TEST(QuantizedWeight, GivesTheGradientOfTheStoredValues) {
 }
 
 TEST(QuantizedWeight, ATrainedBiasBesideItIsRefused) {
-  const WeightPtr stored = weight("w", random_tensor({4, 6}, 1)), bias = weight("b", random_tensor({4}, 2));
+  const WeightPtr stored = named_weight("w", random_tensor({4, 6}, 1)),
+                  bias = named_weight("b", random_tensor({4}, 2));
   stored->quantize();
   bias->set_trainable(true);
   const Linear linear(stored, bias);
@@ -250,8 +252,8 @@ TEST(QuantizedWeight, ATrainedBiasBesideItIsRefused) {
 // --- dropout of the adapter's input
 
 TEST(AdapterDropout, FollowsTheSequencesAndIsOffWithoutAStep) {
-  const LowRank adapter{.down = weight("a", random_tensor({2, 8}, 1)),
-                        .up = weight("b", random_tensor({3, 2}, 2)),
+  const LowRank adapter{.down = named_weight("a", random_tensor({2, 8}, 1)),
+                        .up = named_weight("b", random_tensor({3, 2}, 2)),
                         .dropout = 0.5f,
                         .stream = 7};
   const Tensor x = random_tensor({5, 8}, 3);

@@ -16,7 +16,7 @@ EvaluatedModel golden_model(const std::string& task) {
 }
 
 // golden/make_measures.py
-std::map<std::string, double> golden(const std::string& task) {
+std::map<std::string, double> golden_scores(const std::string& task) {
   const Json all = read_json(LYCEUM_SOURCE_DIR "/src/tasks/evaluate/golden/measures.json");
   std::map<std::string, double> out;
   for (const auto& [metric, value] : all.at("fixture")[0].at(task).items())
@@ -25,7 +25,7 @@ std::map<std::string, double> golden(const std::string& task) {
 }
 
 TEST_F(Evaluate, PairsEqualSentenceTransformers) {
-  const auto expected = golden("same");
+  const auto expected = golden_scores("same");
   const auto found = scores(kFixture, "same");
   EXPECT_EQ(found.size(), expected.size());
   expect_scores(found, expected, 10 * kF32);  // thresholds are distances of up to ten
@@ -37,7 +37,7 @@ TEST_F(Evaluate, RerankingByVectorsEqualsSentenceTransformers) {
   set_log_sink([&](LogLevel, std::string_view line) { messages += std::string(line) + "\n"; });
   const auto found = scores(kFixture, "found");
   EXPECT_EQ(found.size(), 2u);
-  expect_scores(found, golden("found"), kDouble);
+  expect_scores(found, golden_scores("found"), kDouble);
   EXPECT_EQ(examples_["found"], 5);
   EXPECT_TRUE(has(messages, "5 of 6 queries have both relevant and other passages")) << messages;
   EXPECT_EQ(encoder_.calls[TextRole::kPlain], 0);
@@ -55,7 +55,7 @@ TEST_F(Evaluate, PassagesOfEqualScoreStandInTheOrderOfTheFile) {
 
 TEST_F(Evaluate, RerankingByACrossEncoderEqualsSentenceTransformers) {
   EvaluatedModel model = golden_model("rerank");
-  expect_scores(scores(model, kFixture, "asked"), golden("asked"), kDouble);
+  expect_scores(scores(model, kFixture, "asked"), golden_scores("asked"), kDouble);
   EXPECT_EQ(examples_["asked"], 6);
   EvaluatedModel labels = golden_model("classify");  // three of them: its vectors rank
   EXPECT_EQ(labels.cross_encoder(), nullptr);
@@ -66,7 +66,7 @@ TEST_F(Evaluate, TaggingEqualsSeqevalOnTheLabelsOfTransformers) {
   std::string warnings;
   set_log_sink([&](LogLevel, std::string_view line) { warnings += std::string(line) + "\n"; });
   EvaluatedModel model = golden_model("tag");
-  const auto expected = golden("words");
+  const auto expected = golden_scores("words");
   const auto found = scores(model, kFixture, "words");
   EXPECT_EQ(found.size(), 4u);
   expect_scores(found, expected, kDouble);

@@ -19,14 +19,14 @@ using Sequences = std::vector<std::vector<std::string>>;
 // Sums of at most some hundred terms, in double and in another order than the reference's.
 constexpr double kDouble = 1e-13;
 
-const Json& golden(const char* part) {
+const Json& golden_values(const char* part) {
   static const Json all = read_json(LYCEUM_SOURCE_DIR "/src/tasks/evaluate/golden/measures.json");
   EXPECT_GE(all.at(part).size(), 40u);
   return all.at(part);
 }
 
 TEST(Measures, EntitiesAndTheirScoresEqualSeqeval) {
-  for (const Json& c : golden("entities")) {
+  for (const Json& c : golden_values("entities")) {
     const auto expected = c.at("expected").get<Sequences>(), found = c.at("found").get<Sequences>();
     EXPECT_EQ(Json(entities_of(found)), c.at("entities")) << c;
     const EntityScores scores = score_entities(expected, found);
@@ -40,7 +40,7 @@ TEST(Measures, EntitiesAndTheirScoresEqualSeqeval) {
 }
 
 TEST(Measures, AnswersAreNormalisedAndScoredAsSquadDefinesIt) {
-  for (const Json& c : golden("answers")) {
+  for (const Json& c : golden_values("answers")) {
     const auto answer = c.at("answer").get<std::string>();
     const auto given = c.at("given").get<std::vector<std::string>>();
     EXPECT_EQ(normalized_answer(answer), c.at("normalized").get<std::string>()) << c;
@@ -59,7 +59,7 @@ TEST(Measures, AnswersAreNormalisedAndScoredAsSquadDefinesIt) {
 }
 
 TEST(Measures, VMeasureEqualsScikitLearn) {
-  for (const Json& c : golden("v_measure")) {
+  for (const Json& c : golden_values("v_measure")) {
     const auto classes = c.at("classes").get<std::vector<std::int32_t>>(),
                clusters = c.at("clusters").get<std::vector<std::int32_t>>();
     const VMeasure found = v_measure(classes, clusters);
@@ -72,7 +72,7 @@ TEST(Measures, VMeasureEqualsScikitLearn) {
 }
 
 TEST(Measures, PrecisionAndThresholdsEqualScikitLearnAndSentenceTransformers) {
-  for (const Json& c : golden("binary")) {
+  for (const Json& c : golden_values("binary")) {
     const auto scores = c.at("scores").get<std::vector<double>>();
     const auto labels = c.at("labels").get<std::vector<std::uint8_t>>();
     if (c.at("ap").is_null()) {

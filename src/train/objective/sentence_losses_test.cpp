@@ -63,7 +63,7 @@ Tensor interleaved(const std::string& prefix, std::int64_t texts) {
   return out;
 }
 
-void expect_close(const Tensor& got, const Tensor& want, const std::string& what) {
+void expect_tensor_close(const Tensor& got, const Tensor& want, const std::string& what) {
   ASSERT_EQ(got.elements(), want.elements()) << what;
   const auto x = got.values<float>(), y = want.values<float>();
   float largest = 0;
@@ -154,12 +154,13 @@ TEST(SentenceLosses, HaveTheValuesAndGradientsOfTheReference) {
       const Tape::Recording on(tape);
       loss = sentence_loss(vectors, examples, c.options, classifier, loss_count(examples, c.options.loss));
     }
-    expect_close(loss, golden().at(name + ".loss"), name);
+    expect_tensor_close(loss, golden().at(name + ".loss"), name);
     Gradients found = tape.backward(loss);
-    expect_close(found.of(vectors), interleaved(name + ".grad.", c.texts), name + ", vectors");
+    expect_tensor_close(found.of(vectors), interleaved(name + ".grad.", c.texts), name + ", vectors");
     for (const WeightPtr& weight : weights)
-      expect_close(found.take(weight->variable()).reshaped(weight->shape()),
-                   golden().at(name + ".classifier.grad." + weight->name()), name + ", " + weight->name());
+      expect_tensor_close(found.take(weight->variable()).reshaped(weight->shape()),
+                          golden().at(name + ".classifier.grad." + weight->name()),
+                          name + ", " + weight->name());
   }
 }
 

@@ -8,7 +8,7 @@
 namespace lyceum {
 namespace {
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool page_has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 TEST(Page, PartsStandInTheirOrder) {
   Page page("Report");
@@ -27,17 +27,17 @@ TEST(Page, PartsStandInTheirOrder) {
     ASSERT_NE(found, std::string::npos) << part;
     at = found;
   }
-  EXPECT_TRUE(has(html, "<th>name</th><th class=\"number\">value</th>"));
-  EXPECT_TRUE(has(html, "<td>a</td><td class=\"number\">1.5</td>"));
+  EXPECT_TRUE(page_has(html, "<th>name</th><th class=\"number\">value</th>"));
+  EXPECT_TRUE(page_has(html, "<td>a</td><td class=\"number\">1.5</td>"));
 }
 
 TEST(Page, NothingIsAskedOfTheNetwork) {
   Page page("Report");
   page.chart(LineChart{});
   const std::string html = page.html();
-  EXPECT_TRUE(has(html, "default-src 'none'"));
+  EXPECT_TRUE(page_has(html, "default-src 'none'"));
   for (const char* word : {"src=", "href=", "@import", "url(", "fetch(", "XMLHttpRequest"})
-    EXPECT_FALSE(has(html, word)) << word;
+    EXPECT_FALSE(page_has(html, word)) << word;
 }
 
 TEST(Page, TextsAreNeverObeyed) {
@@ -45,7 +45,7 @@ TEST(Page, TextsAreNeverObeyed) {
   Page page(text);
   page.heading(text), page.paragraph(text), page.code(text);
   page.table({.caption = text, .header = {text}, .rows = {{text}}});
-  EXPECT_FALSE(has(page.html(), "<img"));
+  EXPECT_FALSE(page_has(page.html(), "<img"));
 }
 
 TEST(Page, ARowOfAnotherLengthIsRefused) {

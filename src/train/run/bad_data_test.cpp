@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 using Settings = std::vector<std::string>;
 
-class Watch final : public TrainObserver {
+class CountingWatch final : public TrainObserver {
  public:
   void on_step(const StepReport&) override { ++steps; }
   void on_valid(const ValidReport&) override {}
@@ -107,7 +107,7 @@ directory = "{}"
   }
 
   check::TemporaryFolder t_;
-  Watch watch_;
+  CountingWatch watch_;
 };
 
 struct BadRecord {

@@ -75,8 +75,8 @@ TEST(BatchShare, RowsThatAreNoSharesOfTheBatchAreRefused) {
   });
 }
 
-struct Model {
-  explicit Model(float value) {
+struct OwnedValues {
+  explicit OwnedValues(float value) {
     for (const Shape& shape : shapes)
       weights.push_back(
           std::make_shared<Weight>("w" + std::to_string(weights.size()), Tensor::full(shape, value)));
@@ -94,7 +94,7 @@ struct Model {
 TEST(ParameterShare, WeightsComeFromTheirOwners) {
   for (const int size : {1, 2, 3, 7})
     on_ranks(size, [&](Ranks& ranks) {
-      const Model model(static_cast<float>(ranks.rank()));
+      const OwnedValues model(static_cast<float>(ranks.rank()));
       const std::vector<int> owners = owners_of(model.shapes, size);
       spread_weights(ranks, model.weights, owners);
       for (std::size_t i = 0; i < owners.size(); ++i)
@@ -107,7 +107,8 @@ TEST(ParameterShare, WeightsComeFromTheirOwners) {
 TEST(ParameterShare, AStateIsTheSameHoweverManyHadIt) {
   for (const OptimizerKind kind : {OptimizerKind::kAdamW, OptimizerKind::kAdafactor, OptimizerKind::kSgd}) {
     const OptimizerSpec spec{.kind = kind};
-    const auto step = [](Optimizer& optimizer, const Model& model, std::span<const int> owners, int rank) {
+    const auto step = [](Optimizer& optimizer, const OwnedValues& model, std::span<const int> owners,
+                         int rank) {
       std::vector<Tensor> gradients;
       for (std::size_t i = 0; i < owners.size(); ++i)
         if (owners[i] == rank)
@@ -122,13 +123,13 @@ TEST(ParameterShare, AStateIsTheSameHoweverManyHadIt) {
         EXPECT_EQ(std::memcmp(tensor.raw(), other.raw(), tensor.bytes()), 0) << name;
       }
     };
-    const Model whole(0.5f);
+    const OwnedValues whole(0.5f);
     const std::vector<int> mine(whole.shapes.size(), 0);
     Optimizer alone = whole.optimizer(spec, mine, 0);
     step(alone, whole, mine, 0);
     for (const int size : {1, 2, 3, 7})
       on_ranks(size, [&](Ranks& ranks) {
-        const Model model(0.5f);
+        const OwnedValues model(0.5f);
         const std::vector<int> owners = owners_of(model.shapes, size);
         Optimizer own = model.optimizer(spec, owners, ranks.rank());
         step(own, model, owners, ranks.rank());
@@ -144,7 +145,7 @@ TEST(ParameterShare, AStateIsTheSameHoweverManyHadIt) {
 
 TEST(ParameterShare, AStateOfOtherWeightsIsRefused) {
   on_ranks(2, [](Ranks& ranks) {
-    const Model model(1);
+    const OwnedValues model(1);
     const std::vector<int> owners = owners_of(model.shapes, 2);
     Optimizer own = model.optimizer({}, owners, ranks.rank());
     const auto spread = [&] { spread_state(ranks, {}, own, model.weights, owners); };

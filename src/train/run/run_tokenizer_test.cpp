@@ -25,7 +25,7 @@ using check::expect_error;
 using check::write_file;
 using Settings = std::vector<std::string>;
 
-class Watch final : public TrainObserver {
+class StoppingWatch final : public TrainObserver {
  public:
   void on_step(const StepReport& report) override {
     if (report.step == stop_after) request_interrupt();
@@ -92,7 +92,7 @@ save_every = 2
   }
 
   check::TemporaryFolder t_;
-  Watch watch_;
+  StoppingWatch watch_;
 };
 
 TEST_F(RunTokenizer, IsWhatTrainTokenizerLearnsAndTheModelHasIt) {
