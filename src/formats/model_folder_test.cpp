@@ -94,7 +94,7 @@ TEST(ModelFolder, ASnapshotOfTheHubCacheMayLinkToItsBlobs) {
 TEST(ModelFolder, ABundledModelIsFoundByItsShortAndItsFullName) {
   const TemporaryFolder folder;
   const Setting cache("HF_HUB_CACHE", folder / "hub");
-  const Setting bundled("LYCEUM_HOME", folder.path());
+  const Setting bundled("LYCEUM_HOME", folder.path()), own("LYCEUM_MODELS_DIR", folder / "none");
   check::write_file(folder / "models/all-MiniLM-L6-v2/config.json", "{}");
   for (const char* name : {"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"})
     EXPECT_TRUE(ModelFolder::find(name).file("config.json")) << name;
