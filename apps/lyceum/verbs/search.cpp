@@ -313,7 +313,8 @@ void add_index(CLI::App& app) {
               "hnsw: passages looked at closely for each that is put in")
       .range(1, 10000)
       .show_default();
-  verb.option("--ann-lists", o->settings.lists, "ivfpq: lists (default: 4 sqrt(passages))").range(1, 1 << 20);
+  verb.option("--ann-lists", o->settings.lists, "ivfpq: lists (default: 4 sqrt(different passages))")
+      .range(1, 1 << 20);
   verb.option("--ann-bytes", o->settings.bytes,
               "ivfpq: bytes of a passage, a divisor of the vectors' width (default: an eighth of it)")
       .range(1, 1 << 20);

@@ -148,7 +148,7 @@ const Bad kBad[] = {
     {"steps = 10", "steps = 10\nwarmup_ratio = 2", "expected a number from 0 to 1"},
     {"steps = 10", "steps = 10\nwarmup_steps = 11", "expected at most the 10 steps of the run"},
     {"steps = 10", "steps = 10\nschedule = \"wsd\"\nwarmup_steps = 4\ndecay_steps = 7",
-     "'train.schedule': found decay_steps = 7, expected at most the 6 steps after the warm-up"},
+     "'train.schedule': schedule: found decay_steps = 7, expected at most the 6 steps after the warm-up"},
     {"steps = 10", "epochs = 10\nschedule = \"inverse_sqrt\"", "found no warmup_steps"},
     {"steps = 10", "steps = 10\nprecision = \"f16\"", "one of f32, bf16"},
     {"steps = 10", "steps = 10\nvalid_every = 5", "'data.valid': found nothing, expected the files"},

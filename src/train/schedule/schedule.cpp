@@ -57,7 +57,7 @@ double curve_at(const ScheduleSpec& spec, std::int64_t s) {
 }
 
 void check_steps(const char* name, std::int64_t steps) {
-  if (steps < 0) fail(Errc::kData, "found {} = {}, expected 0 or more", name, steps);
+  if (steps < 0) fail(Errc::kData, "schedule: found {} = {}, expected 0 or more", name, steps);
 }
 
 }  // namespace
@@ -67,32 +67,35 @@ void check_schedule(const ScheduleSpec& spec) {
   check_steps("total_steps", spec.total_steps);
   check_steps("decay_steps", spec.decay_steps);
   if (has_end(spec.kind) && spec.total_steps == 0)
-    fail(Errc::kData, "found no total_steps, expected 1 or more for a schedule that comes to an end");
+    fail(Errc::kData,
+         "schedule: found no total_steps, expected 1 or more for a schedule that comes to an end");
   if (spec.total_steps > 0 && spec.warmup_steps > spec.total_steps)
-    fail(Errc::kData, "found warmup_steps = {}, expected at most the {} steps of the run", spec.warmup_steps,
-         spec.total_steps);
+    fail(Errc::kData, "schedule: found warmup_steps = {}, expected at most the {} steps of the run",
+         spec.warmup_steps, spec.total_steps);
   if (spec.kind == ScheduleKind::kInverseSqrt && spec.warmup_steps == 0)
-    fail(Errc::kData, "found no warmup_steps, expected 1 or more: inverse_sqrt falls from there");
+    fail(Errc::kData, "schedule: found no warmup_steps, expected 1 or more: inverse_sqrt falls from there");
   if (spec.kind != ScheduleKind::kStableThenDecay && spec.decay_steps != 0)
-    fail(Errc::kData, "found decay_steps = {}, expected none: only wsd has such a part", spec.decay_steps);
+    fail(Errc::kData, "schedule: found decay_steps = {}, expected none: only wsd has such a part",
+         spec.decay_steps);
   if (spec.decay_steps > spec.total_steps - spec.warmup_steps && spec.decay_steps != 0)
-    fail(Errc::kData, "found decay_steps = {}, expected at most the {} steps after the warm-up",
+    fail(Errc::kData, "schedule: found decay_steps = {}, expected at most the {} steps after the warm-up",
          spec.decay_steps, spec.total_steps - spec.warmup_steps);
   if (!(spec.final_ratio >= 0 && spec.final_ratio <= 1))
-    fail(Errc::kData, "found final_ratio = {}, expected 0 to 1", spec.final_ratio);
+    fail(Errc::kData, "schedule: found final_ratio = {}, expected 0 to 1", spec.final_ratio);
   if (!has_end(spec.kind) && spec.final_ratio != 0)
-    fail(Errc::kData, "found final_ratio = {}, expected none: this schedule has no end", spec.final_ratio);
+    fail(Errc::kData, "schedule: found final_ratio = {}, expected none: this schedule has no end",
+         spec.final_ratio);
   if (!(spec.cycles > 0 && spec.cycles <= 1e6))
-    fail(Errc::kData, "found cycles = {}, expected more than 0 and at most 1e6", spec.cycles);
+    fail(Errc::kData, "schedule: found cycles = {}, expected more than 0 and at most 1e6", spec.cycles);
   if (!(spec.power > 0 && std::isfinite(spec.power)))
-    fail(Errc::kData, "found power = {}, expected a finite number above 0", spec.power);
+    fail(Errc::kData, "schedule: found power = {}, expected a finite number above 0", spec.power);
 }
 
 double learning_rate_at(const ScheduleSpec& spec, double peak, std::int64_t step) {
   check_schedule(spec);
   if (!(peak >= 0 && std::isfinite(peak)))
-    fail(Errc::kData, "found the peak {}, expected a finite number, 0 or more", peak);
-  if (step < 1) fail(Errc::kData, "found step {}, expected 1 or more", step);
+    fail(Errc::kData, "schedule: found the peak {}, expected a finite number, 0 or more", peak);
+  if (step < 1) fail(Errc::kData, "schedule: found step {}, expected 1 or more", step);
   if (has_end(spec.kind)) step = std::min(step, spec.total_steps);
   if (step <= spec.warmup_steps) return spec.ramp ? peak * share(step, spec.warmup_steps) : peak;
   return peak * (spec.final_ratio + (1 - spec.final_ratio) * curve_at(spec, step));
