@@ -9,7 +9,7 @@ namespace lyceum::check {
 
 struct RunOptions {
   std::string input;                // standard input; empty: nothing to read
-  double seconds = 60;              // killed after that
+  double seconds = 60;              // killed after that, under a sanitizer after six times as many
   std::uint64_t address_bytes = 0;  // RLIMIT_AS; 0: none. Not set under a sanitizer, which maps terabytes
   bool as_nobody = false;           // without the rights of root, when the test runs as root
 };
