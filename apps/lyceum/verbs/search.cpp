@@ -164,10 +164,10 @@ void index(const IndexOptions& o, const Common& common) {
   UpdateStats s;
   std::map<std::string, std::vector<std::string>> left_out;  // by reason
   {
-    Progress progress("index: files", 0, common);
+    Progress progress("index: passages", 0, common);
     const auto show = [&](const IndexProgress& p) {
-      progress.update(p.files, static_cast<double>(p.files) /
-                                   static_cast<double>(std::max<std::int64_t>(1, p.all_files)));
+      const auto all = static_cast<double>(std::max<std::uint64_t>(1, p.all_bytes));
+      progress.update(p.chunks, std::min(1.0, static_cast<double>(p.bytes) / all));  // files may grow
     };
     const auto note = [&](const std::filesystem::path& path, const std::string& reason) {
       left_out[reason].push_back(path.generic_string());

@@ -83,6 +83,12 @@ ChunkOptions chunking_of(const IndexStore& store, const TextEncoder& encoder) {
   return chunking;
 }
 
+std::uint64_t bytes_of(const fs::path& path) {
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(path, error);
+  return error ? 0 : bytes;
+}
+
 class Update {
  public:
   Update(const IndexStore& store, const TextEncoder& encoder, const UpdateOptions& options)
@@ -102,7 +108,9 @@ class Update {
     for (const auto& [absolute, path] : found_) {
       check_interrupt();
       ++progress.files;
+      taken_bytes_ += bytes_of(path);
       take_in(absolute, path);
+      if (texts_.empty()) progress.bytes = taken_bytes_;
       if (static_cast<std::int64_t>(texts_.size()) >= kBlockChunks || pending_.size() >= kBatchFiles)
         commit();
       if (options_.progress) options_.progress(progress);
@@ -144,6 +152,7 @@ class Update {
     for (const char* ending : {"", ".lock", "-journal", "-wal", "-shm"}) found_.erase(own + ending);
     std::erase_if(found_, [&](const auto& file) { return is_ann_cache_of(own, file.first); });
     progress.all_files = static_cast<std::int64_t>(found_.size());
+    for (const auto& [absolute, path] : found_) progress.all_bytes += bytes_of(path);
   }
 
   // Reads one file and cuts it, if it is new or changed.
@@ -207,6 +216,7 @@ class Update {
   // index whole.
   Tensor embed() {
     const auto count = static_cast<std::int64_t>(texts_.size());
+    const std::uint64_t before = progress.bytes;
     Tensor vectors = Tensor::empty({count, store_.width()});
     for (std::int64_t begin = 0; begin < count; begin += kBlockChunks) {
       check_interrupt();
@@ -215,6 +225,9 @@ class Update {
       const Tensor part = encoder_.encode(block, TextRole::kDocument);
       std::copy_n(part.data<float>(), part.elements(), vectors.mutable_row<float>(begin));
       progress.chunks += size;
+      progress.bytes =
+          before + static_cast<std::uint64_t>(static_cast<double>(taken_bytes_ - before) *
+                                              static_cast<double>(begin + size) / static_cast<double>(count));
       if (options_.progress) options_.progress(progress);
       if (begin + size == count) break;
       Transaction transaction = store_.transaction(Transaction::Kind::kWrite);
@@ -271,6 +284,7 @@ class Update {
   std::map<std::string, KnownFile> known_;  // by absolute path
   std::map<std::string, fs::path> found_;   // by absolute path: as it was given
   std::vector<std::string> roots_, kept_;   // absolute
+  std::uint64_t taken_bytes_ = 0;           // of the files up to the present one
   std::vector<NewFile> pending_;
   std::vector<std::string> texts_;  // to embed, for `pending_`
   std::unordered_map<std::string, std::int64_t> row_of_hash_;

@@ -18,6 +18,9 @@ namespace lyceum {
 
 struct IndexProgress {
   std::int64_t files = 0, all_files = 0, chunks = 0;  // chunks: embedded so far
+  // Of the files, as large as they were when they were found; done: looked at and, where that was needed,
+  // embedded.
+  std::uint64_t bytes = 0, all_bytes = 0;
 };
 
 struct UpdateOptions {

@@ -524,6 +524,30 @@ TEST_F(SearchIndexTest, AHugeFileIsEmbeddedInBlocksAndEntersWhole) {
   sqlite3_close(db);
 }
 
+// Files differ in size, so what is left is told by bytes: half way through the one large file, half is done.
+TEST_F(SearchIndexTest, ProgressGoesOnWithinAFile) {
+  std::string text;
+  for (int i = 0; i < 1280; ++i) text += fmt::format("Sentence number {:04} has some words here.\n\n", i);
+  note("a.md", "A short one.");
+  note("huge.md", text);
+  const std::uint64_t all = 12 + text.size();
+  std::vector<IndexProgress> seen;
+  const auto progress = [&](const IndexProgress& p) { seen.push_back(p); };
+  update({.progress = progress});
+  ASSERT_GE(seen.size(), 10u);
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    EXPECT_EQ(seen[i].all_bytes, all);
+    EXPECT_GE(seen[i].bytes, i > 0 ? seen[i - 1].bytes : 0);
+    EXPECT_NEAR(static_cast<double>(seen[i].bytes) / static_cast<double>(all),
+                static_cast<double>(seen[i].chunks) / 1281, 0.01);
+  }
+  EXPECT_EQ(seen.back().bytes, all);
+  seen.clear();
+  update({.progress = progress});  // nothing is embedded again
+  EXPECT_EQ(seen.back().bytes, all);
+  EXPECT_EQ(seen.back().chunks, 0);
+}
+
 TEST_F(SearchIndexTest, VerifySeesDamage) {
   note("a.md", "Cats sleep.");
   update();
