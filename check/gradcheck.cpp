@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/parallel.h"
+#include "check/sanitized.h"
 #include "kernels/isa.h"
 #include "tensor/tape.h"
 
@@ -55,11 +56,7 @@ double largest(const Tensor& t) {
 
 // Elements of each input, spread over it. A sanitizer wants the backward pass to run, and each costs the
 // definition twice.
-#ifdef LYCEUM_SANITIZED
-constexpr std::int64_t kMostLookedAt = 4;
-#else
-constexpr std::int64_t kMostLookedAt = 24;
-#endif
+constexpr std::int64_t kMostLookedAt = unless_sanitized(24, 2);
 
 std::string gradcheck(const Op& op, const Op& definition, const std::vector<Tensor>& inputs,
                       const GradcheckOptions& options) {

@@ -11,7 +11,7 @@ set(LYCEUM_SLICES "" CACHE INTERNAL "")
 # Under sanitizers these are compiled by -O0, in half the time (14.2 s become 7.8); tests spend theirs in the others, and in those that
 # are taken out again.
 set(LYCEUM_LIGHT_SLICES task model api train_recipe train_objective train_run)
-set(LYCEUM_BUSY_SLICES task_cluster task_mine)
+set(LYCEUM_BUSY_SLICES task_cluster task_common task_mine)
 
 function(lyceum_slice kind name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)

@@ -103,6 +103,16 @@ TEST(Samples, PassagesAreOfOneBookEachAndSpreadOverAll) {
   }());
 }
 
+TEST(Samples, ReviewsBecomeParagraphsWithAFormFeedBehindEach) {
+  const check::TemporaryFolder t;
+  write_file(t / "in.txt", "One.<br /><br />Two.<br />\n\n<br />\nThree, a < b.\n");
+  write_reviews((t / "in.txt").string(), (t / "out.txt").string());
+  EXPECT_EQ(text_of(t / "out.txt"), "One.\nTwo.\n\f\nThree, a < b.\n\f\n");
+  write_file(t / "none.txt", "<br />\n");
+  check::expect_error(Errc::kData, "found no text",
+                      [&] { write_reviews((t / "none.txt").string(), (t / "out.txt").string()); });
+}
+
 void measure_two(Study& study) {
   const Numbers numbers = study.measure("two", "", [] { return Numbers{{"left", 2}, {"nothing", NAN}}; });
   const double left = numbers.empty() ? NAN : numbers.at("left");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include "lyceum/data_lines.h"
@@ -57,6 +58,22 @@ void write_passages(const std::string& from, const std::string& to, std::int64_t
         static_cast<std::size_t>(static_cast<double>(i) * share))
       kept.push_back(passages[i] + "\f");
   write_lines(to, kept.empty() ? std::vector<std::string>{passages[0] + "\f"} : kept);
+}
+
+void write_reviews(const std::string& from, const std::string& to) {
+  constexpr std::string_view kBreak = "<br />";
+  std::vector<std::string> reviews;
+  for (const std::string& line : data_lines(from)) {
+    std::string review;
+    for (std::size_t begin = 0; begin < line.size();) {
+      const std::size_t end = std::min(line.find(kBreak, begin), line.size());
+      if (end > begin) review += line.substr(begin, end - begin) + "\n";
+      begin = end + kBreak.size();
+    }
+    if (!review.empty()) reviews.push_back(review + "\f");
+  }
+  if (reviews.empty()) throw Error(Errc::kData, from + ": found no text");
+  write_lines(to, reviews);
 }
 
 }  // namespace lyceum::papers

@@ -18,4 +18,8 @@ void write_sample(const std::string& from, const std::string& to, std::int64_t c
 // so are passages: data.separator = "\f\n".
 void write_passages(const std::string& from, const std::string& to, std::int64_t bytes);
 
+// Reviews, one a line with <br /> for a new line, as write_passages leaves books: each paragraph a line, a
+// form feed behind each review.
+void write_reviews(const std::string& from, const std::string& to);
+
 }  // namespace lyceum::papers

@@ -45,6 +45,17 @@ inline void write_prose(const std::filesystem::path& path) {
   write_file(path, text);
 }
 
+// A review a line, as reviews/imdb_unsup has them.
+inline void write_reviews_of_films(const std::filesystem::path& path) {
+  std::string text;
+  for (std::size_t review = 0; review < 60; ++review) {
+    for (std::size_t s = 0; s < 5; ++s)
+      text += sentence(31 * review + 3 * s) + (s == 2 ? ".<br /><br />" : ". ");
+    text += "\n";
+  }
+  write_file(path, text);
+}
+
 inline void write_labelled(const std::filesystem::path& path, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i)

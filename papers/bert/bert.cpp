@@ -29,6 +29,12 @@ const std::vector<Arm>& arms() {
 }
 constexpr std::size_t kBoth = 0, kLeft = 1, kBothScratch = 2;
 
+// A small set is read more often: from 250 steps of 16 examples for a hundred labels to 1,800 for seven
+// thousand.
+int epochs_of(std::int64_t labels) {
+  return labels <= 100 ? 40 : labels <= 500 ? 20 : labels <= 1000 ? 12 : labels <= 2000 ? 8 : 4;
+}
+
 class Bert {
  public:
   explicit Bert(Study& study) : study_(study), seeds_(study.seeds(study.pick(5, 3, 2))) {}
@@ -37,19 +43,19 @@ class Bert {
  private:
   using Values = std::vector<std::vector<double>>;  // [arms][seeds]
   struct Task {
-    std::string name, train, test;  // files of Paper::data
+    std::string id, name, train, test;  // files of Paper::data
     Settings settings;
   };
   Settings body(const Arm& arm) const;
   Pretrained pretrained(const Arm& arm, std::int64_t seed);
   Values accuracies(const Task& task, std::int64_t labels);
-  void few_labels();
+  void few_labels(const Task& task, const std::string& title, const std::vector<std::int64_t>& counts);
   void pairs();
   void losses();
 
   Study& study_;
   std::int64_t seeds_;
-  std::string prose_, held_out_, tokenizer_;
+  std::string reviews_, held_out_, tokenizer_;
 };
 
 // The sizes of quick and tiny studies, over the recipes'.
@@ -70,8 +76,8 @@ Pretrained Bert::pretrained(const Arm& arm, std::int64_t seed) {
                            .longer = arm.longer,
                            .name = fmt::format("{}_seed{}", arm.pretraining, seed),
                            .model = model,
-                           .settings = {"data.train=" + prose_, "data.valid=" + held_out_},
-                           .steps = study_.pick(8000, 3000, 3),
+                           .settings = {"data.train=" + reviews_, "data.valid=" + held_out_},
+                           .steps = study_.pick(8000, 8000, 3),
                            .seed = seed});
 }
 
@@ -80,8 +86,8 @@ Bert::Values Bert::accuracies(const Task& task, std::int64_t labels) {
   for (const Arm& arm : arms()) {
     std::vector<double>& of_seeds = values.emplace_back();
     for (std::int64_t seed = 0; seed < seeds_; ++seed) {
-      const std::string sample = study_.file(
-          fmt::format("{}_{}_seed{}.jsonl", task.name, labels, seed), [&](const std::string& path) {
+      const std::string sample =
+          study_.file(fmt::format("{}_{}_seed{}.jsonl", task.id, labels, seed), [&](const std::string& path) {
             write_sample(study_.data(task.train), path, labels, static_cast<std::uint64_t>(seed));
           });
       Settings settings = task.settings;
@@ -96,9 +102,9 @@ Bert::Values Bert::accuracies(const Task& task, std::int64_t labels) {
                                       fmt::format("train.seed={}", seed)})
         settings.push_back(more);
       settings.push_back(
-          fmt::format("train.epochs={}", study_.pick(labels > 500 ? 4 : 8, labels > 500 ? 4 : 8, 1)));
+          fmt::format("train.epochs={}", study_.scale() == Scale::kTiny ? 1 : epochs_of(labels)));
       const Run run = study_.train({.recipe = arm.finetuning,
-                                    .name = fmt::format("{}_{}_{}_seed{}", task.name, labels, arm.id, seed),
+                                    .name = fmt::format("{}_{}_{}_seed{}", task.id, labels, arm.id, seed),
                                     .settings = settings,
                                     .keep_model = false,
                                     .measure = {}});
@@ -108,11 +114,8 @@ Bert::Values Bert::accuracies(const Task& task, std::int64_t labels) {
   return values;
 }
 
-void Bert::few_labels() {
-  const Task task{
-      "sst2", "reviews/sst2/train.jsonl", "reviews/sst2/test.jsonl", {"data.labels=[\"0\",\"1\"]"}};
-  const auto counts = study_.pick<std::vector<std::int64_t>>({100, 500, 2000, 6252}, {100, 1000}, {16, 24});
-  ResultTable table{.caption = "SST-2, accuracy on the test split, %",
+void Bert::few_labels(const Task& task, const std::string& title, const std::vector<std::int64_t>& counts) {
+  ResultTable table{.caption = task.name + ", accuracy on the test split, %",
                     .corner = "labels",
                     .columns = {},
                     .rows = {},
@@ -126,18 +129,18 @@ void Bert::few_labels() {
     table.columns.push_back(std::to_string(labels));
     for (std::size_t a = 0; a < values.size(); ++a) table.rows[a].cells.push_back(values[a]);
     study_.report().claim(
-        {.text = fmt::format("SST-2, {} labels: pre-training beats training from scratch", labels),
+        {.text = fmt::format("{}, {} labels: pre-training beats training from scratch", task.name, labels),
          .paper = "the premise of the paper; no such table",
          .measure = "accuracy, points",
          .comparison = {.left = values[kBoth], .right = values[kBothScratch]}});
   }
   for (std::size_t c = 0; c < counts.size(); ++c)
     study_.report().claim(
-        {.text = fmt::format("SST-2, {} labels: both sides beat left to right", counts[c]),
-         .paper = "92.6 against 92.1 (table 5, dev)",
+        {.text = fmt::format("{}, {} labels: both sides beat left to right", task.name, counts[c]),
+         .paper = "SST-2: 92.6 against 92.1 (table 5, dev)",
          .measure = "accuracy, points",
          .comparison = {.left = table.rows[kBoth].cells[c], .right = table.rows[kLeft].cells[c]}});
-  study_.report().heading("Few labels: one sentence");
+  study_.report().heading(title);
   study_.report().text(
       "Each arm is fine-tuned on the same labels of a seed; bands are one standard deviation over seeds.");
   study_.report().results(std::move(table));
@@ -145,6 +148,7 @@ void Bert::few_labels() {
 
 void Bert::pairs() {
   const Task task{"snli",
+                  "SNLI",
                   "nlp/snli/train.jsonl",
                   "nlp/snli/test.jsonl",
                   {"data.text=sentence1", "data.second_text=sentence2",
@@ -191,13 +195,12 @@ void Bert::losses() {
 }
 
 void Bert::reproduce() {
-  prose_ = study_.file("prose.txt", [&](const std::string& path) {
-    write_passages(study_.data("lm/prose/train.txt"), path, study_.pick(20'000'000, 5'000'000, 20'000));
-  });
-  held_out_ = study_.file("held_out.txt", [&](const std::string& path) {
-    write_passages(study_.data("lm/prose/valid.txt"), path, study_.pick(400'000, 100'000, 4'000));
-  });
-  tokenizer_ = study_.tokenizer("tokenizer", {prose_}, study_.pick(8000, 4000, 300));
+  const auto reviews = [&](const std::string& name, const std::string& from) {
+    return study_.file(name, [&](const std::string& path) { write_reviews(study_.data(from), path); });
+  };
+  reviews_ = reviews("reviews.txt", "reviews/imdb_unsup/train.txt");
+  held_out_ = reviews("held_out.txt", "reviews/imdb_unsup/valid.txt");
+  tokenizer_ = study_.tokenizer("tokenizer", {reviews_}, study_.pick(8000, 4000, 300));
   study_.report().about(fmt::format(
       "{} seeds; a seed draws the labels, their order, the new head and dropout. {} Accuracies are those of "
       "the test split after the last step: nothing was chosen by them.",
@@ -205,7 +208,14 @@ void Bert::reproduce() {
       study_.scale() == Scale::kFull
           ? "Each seed has a pre-training of its own, so intervals cover that too."
           : "All seeds of an arm share one pre-training, so intervals cover fine-tuning only."));
-  few_labels();
+  const Settings two_labels{"data.labels=[\"0\",\"1\"]"};
+  const auto counts = [&](std::int64_t all) {
+    return study_.pick<std::vector<std::int64_t>>({100, 500, 2000, all}, {100, 500}, {16, 24});
+  };
+  few_labels({"subj", "Subj", "reviews/subj/train.jsonl", "reviews/subj/test.jsonl", two_labels},
+             "Few labels: does a sentence judge or tell?", counts(7169));
+  few_labels({"sst2", "SST-2", "reviews/sst2/train.jsonl", "reviews/sst2/test.jsonl", two_labels},
+             "Few labels: is the judgement good or bad?", counts(6252));
   pairs();
   losses();
 }
@@ -218,8 +228,9 @@ Paper bert_paper() {
               "Jacob Devlin, Ming-Wei Chang, Kenton Lee, Kristina Toutanova: BERT: Pre-training of Deep "
               "Bidirectional Transformers for Language Understanding, 2018, arXiv 1810.04805",
           .summary = "pre-training against training from scratch, both sides against left to right",
-          .data = {"lm/prose/train.txt", "lm/prose/valid.txt", "reviews/sst2/train.jsonl",
-                   "reviews/sst2/test.jsonl", "nlp/snli/train.jsonl", "nlp/snli/test.jsonl"},
+          .data = {"reviews/imdb_unsup/train.txt", "reviews/imdb_unsup/valid.txt", "reviews/subj/train.jsonl",
+                   "reviews/subj/test.jsonl", "reviews/sst2/train.jsonl", "reviews/sst2/test.jsonl",
+                   "nlp/snli/train.jsonl", "nlp/snli/test.jsonl"},
           .reproduce = [](Study& study) { Bert(study).reproduce(); }};
 }
 

@@ -6,8 +6,10 @@ namespace lyceum::papers {
 namespace {
 
 void write_data(const std::filesystem::path& data) {
-  write_prose(data / "lm/prose/train.txt");
-  write_prose(data / "lm/prose/valid.txt");
+  for (const char* part : {"train", "valid"})
+    write_reviews_of_films(data / "reviews/imdb_unsup" / (std::string(part) + ".txt"));
+  write_labelled(data / "reviews/subj/train.jsonl", 40);
+  write_labelled(data / "reviews/subj/test.jsonl", 20);
   write_labelled(data / "reviews/sst2/train.jsonl", 40);
   write_labelled(data / "reviews/sst2/test.jsonl", 20);
   write_entailment(data / "nlp/snli/train.jsonl", 60);

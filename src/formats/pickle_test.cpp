@@ -20,8 +20,10 @@ void pickle_refused(Errc code, const std::string& part, const std::string& bytes
   expect_error(code, part, [&] { parsed(bytes); });
 }
 std::string repeated(const std::string& text, int count) {
+  const auto times = static_cast<std::size_t>(count);
+  if (text.size() == 1) return std::string(times, text[0]);
   std::string out;
-  for (int i = 0; i < count; ++i) out += text;
+  for (std::size_t i = 0; i < times; ++i) out += text;
   return out;
 }
 

@@ -83,6 +83,8 @@ HWY_AFTER_NAMESPACE();
 #include <string>
 #include <vector>
 
+#include "check/sanitized.h"
+
 namespace lyceum::kernels {
 HWY_EXPORT(ApplyImpl);
 namespace {
@@ -99,11 +101,7 @@ std::vector<float> computed(Function f, const std::vector<float>& x) {
 float computed(Function f, float x) { return computed(f, std::vector<float>{x})[0]; }
 
 // Primes, so that every exponent comes with many mantissas: 33420 of them. 1 takes some minutes.
-#ifdef LYCEUM_SANITIZED
-constexpr std::uint32_t kStride = 16381;  // numbers are the other builds' business
-#else
-constexpr std::uint32_t kStride = 251;
-#endif
+constexpr std::uint32_t kStride = check::unless_sanitized(251u, 16381u);
 
 // Calls look(x, y) for the floats from `first` on in steps of kStride bit patterns while they are at most
 // `last`, both of one sign, in pieces.

@@ -59,10 +59,11 @@ std::vector<std::vector<std::int64_t>> by_definition(const Tensor& vectors, floa
   std::vector<std::vector<std::int64_t>> sets, out;
   for (std::int64_t q = 0; q < count; ++q) {
     std::vector<std::pair<float, std::int64_t>> near;
+    const float* const a = vectors.row<float>(q);
     for (std::int64_t v = 0; v < count; ++v) {
+      const float* const b = vectors.row<float>(v);
       float score = 0;
-      for (std::int64_t c = 0; c < vectors.cols(); ++c)
-        score = std::fma(vectors.row<float>(q)[c], vectors.row<float>(v)[c], score);
+      for (std::int64_t c = 0; c < vectors.cols(); ++c) score = std::fma(a[c], b[c], score);
       if (score >= threshold) near.emplace_back(-score, v);
     }
     std::sort(near.begin(), near.end());

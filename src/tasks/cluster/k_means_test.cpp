@@ -11,6 +11,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/parallel.h"
+#include "check/sanitized.h"
 #include "check/scattered_vectors.h"
 #include "tasks/cluster/seeding.h"
 #include "tasks/evaluate/v_measure.h"
@@ -93,7 +94,8 @@ TEST(KMeans, TheTightestOfManyRestartsIsTheTightestThereIs) {
 TEST(KMeans, QualityOverManySeedsIsThatOfScikitLearn) {
   const Json golden = read_json(LYCEUM_SOURCE_DIR "/src/tasks/common/golden/vectors.json").at("k_means");
   const Tensor vectors = scattered_vectors(1200, 1.6);
-  const auto expect = [&](const char* key, int seeds, const auto& value_of_seed) {
+  const auto expect = [&](const char* key, int all_seeds, const auto& value_of_seed) {
+    const int seeds = check::unless_sanitized(all_seeds, 3);
     double sum = 0;
     for (int seed = 0; seed < seeds; ++seed) sum += value_of_seed(static_cast<std::uint64_t>(seed));
     const double mean = golden.at(key)[0].get<double>(), deviation = golden.at(key)[1].get<double>();

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "check/sanitized.h"
 #include "train/run/sentence_test_run.h"
 #include "train/run/train_test_runs.h"
 
@@ -71,6 +72,7 @@ TEST_F(RanksSentence, TheLossIsThatOfOneProcessOverTheWholeBatch) {
     ASSERT_EQ(losses.size(), 6u);
     EXPECT_GT(losses[0], 0);
     for (const int size : {2, 3}) {
+      if (check::kSanitized && size == 2) continue;
       expect_ends_well(go(size, fmt::format("r{}of{}", v, size), variants[v].settings));
       ASSERT_EQ(watch_.steps.size(), 6u);
       // vectors do not depend on who computes them, so a loss over all of them has the same bits at first;
