@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -59,6 +60,20 @@ std::string cut_name(std::string_view name, std::size_t characters) {
     name.remove_prefix(static_cast<std::size_t>(c.bytes));
   }
   return name.empty() ? out : out + "\u2026";
+}
+
+// A name in a column of this width: broken at the last blank where it still fits, and cut where a line does
+// not.
+std::pair<std::string, std::string> two_lines(const std::string& name, double width) {
+  const std::size_t fits = std::max<std::size_t>(3, static_cast<std::size_t>(width / (0.57 * kTextSize)));
+  if (text_width(name) <= width) return {name, ""};
+  std::size_t end = std::string::npos;
+  for (std::size_t at = name.find(' '); at != std::string::npos; at = name.find(' ', at + 1)) {
+    if (text_width(std::string_view(name).substr(0, at)) > width) break;
+    end = at;
+  }
+  if (end == std::string::npos) return {cut_name(name, fits), ""};
+  return {name.substr(0, end), cut_name(std::string_view(name).substr(end + 1), fits)};
 }
 
 std::string text_at(double x, double y, std::string_view css_class, std::string_view text,
@@ -424,8 +439,9 @@ Canvas draw(const BarChart& chart, double least_left, std::string& data) {
       canvas.add(line_at(x - cap, low, x + cap, low, "error"));
       canvas.add(line_at(x - cap, high, x + cap, high, "error"));
     }
-    const std::size_t fits = std::max<std::size_t>(3, static_cast<std::size_t>(slot / (0.57 * kTextSize)));
-    canvas.add(text_at(middle, canvas.bottom() + 18, "mid", cut_name(chart.categories[i], fits)));
+    const auto [first, second] = two_lines(chart.categories[i], slot);
+    canvas.add(text_at(middle, canvas.bottom() + 18, "mid", first));
+    if (!second.empty()) canvas.add(text_at(middle, canvas.bottom() + 32, "mid", second));
   }
   canvas.add(line_at(canvas.left(), zero, canvas.right(), zero, "frame"));
   canvas.add(line_at(canvas.left(), canvas.top(), canvas.left(), canvas.bottom(), "frame"));

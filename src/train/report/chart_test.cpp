@@ -164,6 +164,20 @@ TEST(Chart, BarsBeginAtZeroAlsoWhenAllAreHigh) {
   EXPECT_EQ(count(svg, ">0</text>"), 1u);
 }
 
+TEST(Chart, NamesOfBarsBreakAtABlankBeforeTheyAreCut) {
+  BarChart chart{.categories = std::vector<std::string>(9, "b"),
+                 .groups = {{.values = std::vector<double>(9, 1)}}};
+  chart.categories[0] = "STS-B, cross-encoder";
+  chart.categories[1] = std::string(300, 'x');
+  chart.categories[2] = "two " + std::string(300, 'y');
+  const std::string svg = chart_svg(chart);
+  expect_well_formed(svg);
+  EXPECT_EQ(count(svg, ">STS-B,</text>"), 1u);
+  EXPECT_EQ(count(svg, ">cross-enco"), 1u);
+  EXPECT_EQ(count(svg, ">two</text>"), 1u);
+  for (const char letter : {'x', 'y'}) EXPECT_EQ(count(svg, std::string(30, letter) + "\u2026</text>"), 0u);
+}
+
 // One point high up among many at one place: 1, 9, 1 and no further turn.
 TEST(Chart, PointsThatShareAPixelAreDrawnOnce) {
   const LineChart chart{
