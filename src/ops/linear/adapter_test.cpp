@@ -233,6 +233,52 @@ TEST(QuantizedWeight, GivesTheGradientOfTheStoredValues) {
   }
 }
 
+// A fused product of which some parts are stored in int8: dx is the sum over all parts, each with the values
+// that it has.
+TEST(QuantizedWeight, BesideAnotherItGivesTheGradientOfBoth) {
+  const std::int64_t inputs = 70, tokens = 4;
+  for (const bool all_int8 : {true, false}) {
+    std::vector<LinearPart> parts;
+    std::int64_t outputs = 0;
+    for (const std::int64_t rows : {20, 33, 7}) {
+      const auto seed = static_cast<std::uint64_t>(rows);
+      parts.push_back({named_weight("w", random_tensor({rows, inputs}, seed)),
+                       named_weight("b", random_tensor({rows}, seed + 1))});
+      if (all_int8 || rows != 33) parts.back().weight->quantize();
+      outputs += rows;
+    }
+    Linear linear(parts);
+    const auto with_gradient = [&] {
+      Tape tape;
+      const Tensor x = tape.watch(random_tensor({tokens, inputs}, 1));
+      Tensor y;
+      {
+        const Tape::Recording on(tape);
+        y = linear(x);
+      }
+      return tape.backward({{y, random_tensor(y.shape(), 9)}}).of(x);
+    };
+    if (!all_int8) {
+      EXPECT_NE(check::message_of(Errc::kUnsupported, with_gradient).find("Fix: --dtype f32"),
+                std::string::npos);
+      linear.set_compute(Compute::kF32);
+    }
+    const Tensor dx = with_gradient(), dy = random_tensor({tokens, outputs}, 9);
+    for (std::int64_t t = 0; t < tokens; ++t)
+      for (std::int64_t c = 0; c < inputs; ++c) {
+        double want = 0;
+        std::int64_t first = 0;
+        for (const LinearPart& part : parts) {
+          const Tensor w = part.weight->f32();
+          for (std::int64_t o = 0; o < w.rows(); ++o)
+            want += check::at(dy, t * outputs + first + o) * check::at(w, o * inputs + c);
+          first += w.rows();
+        }
+        ASSERT_NEAR(check::at(dx, t * inputs + c), want, 1e-4) << all_int8;
+      }
+  }
+}
+
 TEST(QuantizedWeight, ATrainedBiasBesideItIsRefused) {
   const WeightPtr stored = named_weight("w", random_tensor({4, 6}, 1)),
                   bias = named_weight("b", random_tensor({4}, 2));
