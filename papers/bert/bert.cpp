@@ -203,7 +203,7 @@ void Bert::reproduce() {
   tokenizer_ = study_.tokenizer("tokenizer", {reviews_}, study_.pick(8000, 4000, 300));
   study_.report().about(fmt::format(
       "{} seeds; a seed draws the labels, their order, the new head and dropout. {} Accuracies are those of "
-      "the test split after the last step: nothing was chosen by them.",
+      "the test split after the last step: the study chooses nothing by them.",
       seeds_,
       study_.scale() == Scale::kFull
           ? "Each seed has a pre-training of its own, so intervals cover that too."
