@@ -13,27 +13,14 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "check/sanitized.h"
 
 namespace lyceum::check {
 namespace {
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define LYCEUM_UNDER_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define LYCEUM_UNDER_SANITIZER
-#endif
-#ifdef LYCEUM_UNDER_SANITIZER
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 // Of RunOptions::seconds: under sanitizers a case of tests/hostile took more than ten seconds beside another
 // test.
-constexpr double kPatience = kSanitized ? 6 : 1;
+constexpr double kPatience = unless_sanitized(1, 6);
 
 // A nameless file: the child writes as much as it likes, and nobody waits for a reader.
 class Scratch {

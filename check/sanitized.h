@@ -4,7 +4,15 @@
 
 namespace lyceum::check {
 
-#ifdef LYCEUM_SANITIZED
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LYCEUM_UNDER_SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LYCEUM_UNDER_SANITIZER
+#endif
+#ifdef LYCEUM_UNDER_SANITIZER
 inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;

@@ -71,7 +71,6 @@ add_library(lyceum_test_options INTERFACE)
 target_link_libraries(lyceum_test_options INTERFACE lyceum_options GTest::gtest_main)
 if(LYCEUM_SANITIZE)
   target_compile_options(lyceum_test_options INTERFACE -O0)
-  target_compile_definitions(lyceum_test_options INTERFACE LYCEUM_SANITIZED)  # for tests that count in minutes here
 else()
   target_compile_options(lyceum_test_options INTERFACE $<$<CONFIG:Release>:-O1>)
 endif()
